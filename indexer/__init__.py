@@ -1,0 +1,1 @@
+"""From a git repository to chunks, passages and embeddings in the home."""
