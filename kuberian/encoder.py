@@ -1,0 +1,136 @@
+"""Texts to unit vectors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kuberian.bert import fold, pool
+from kuberian.checkpoint import open_checkpoint
+from kuberian.engines.choose import make_engine
+from kuberian.errors import UsageError
+from kuberian.safetensors_file import Array
+from kuberian.tokens import Tokens
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from kuberian.engines import Worker
+
+# Texts that are tokenized and sorted by length at a time: bounds the memory whatever the number of texts.
+WINDOW = 2048
+# Tokens of short texts that are run together: enough rows for a fast product, few enough for the cache.
+PACK = 256
+
+
+class Encoder:
+    """Embeds texts with a BERT checkpoint.
+
+    checkpoint: a folder with config.json, tokenizer.json, model.safetensors; None is the bundled all-MiniLM-L6-v2.
+    precision: "float32", or "auto" for the fastest that keeps the quality.
+    threads: how many texts are worked on at a time; None is one per core that this process may use.
+    engine: "auto", or by name "mkl" or "numpy".
+
+    Raises CheckpointError for a bad checkpoint, EngineError for an engine that was asked for and cannot be used,
+    UsageError for an unknown precision.
+
+    Attributes: dimension (of the vectors), name (of the checkpoint), precision, engine (for people to read),
+    max_tokens (what is beyond them in a text is not read).
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path | str | None = None,
+        precision: str = "auto",
+        threads: int | None = None,
+        engine: str = "auto",
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads must be at least 1, not {threads}")
+        self._checkpoint = open_checkpoint(checkpoint)
+        config = self._checkpoint.config
+        self._tokens = Tokens(self._checkpoint.tokenizer_file, config.vocabulary, config.max_tokens)
+        self._model = fold(self._checkpoint)
+        self._engine = make_engine(self._model, precision, engine)
+        self._threads = threads or available_cores()
+        self._workers: list[Worker] = []
+        self.name = self._checkpoint.name
+        self.dimension = config.hidden
+        self.max_tokens = config.max_tokens
+        self.precision = self._engine.precision
+        self.engine = self._engine.description
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex digest of all that decides a text's vector but precision: weights, tokenizer, pooling, max_tokens.
+
+        The same for every precision: their vectors lie in one space and may be compared.
+        """
+        return self._checkpoint.fingerprint()
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, special ones included; a text with more than max_tokens is cut."""
+        return self._tokens.count(texts)
+
+    def encode(self, texts: Sequence[str]) -> Array:
+        """Embed texts, in order, as unit vectors: float32 [len(texts), dimension].
+
+        A text's vector does not depend on the other texts or on the number of threads (differences below 1e-6).
+        Safe to call from several threads. Raises UsageError if given one str instead of a list of them.
+        """
+        if isinstance(texts, str):
+            raise UsageError("encode() takes a list of texts, not one text")
+        out = np.empty((len(texts), self.dimension), np.float32)
+        if self._threads == 1 or len(texts) == 1:
+            for indices, sequences in self._batches(texts):
+                self._run(out, indices, sequences)
+        else:
+            with self._pool() as threads:
+                for start in range(0, len(texts), WINDOW):
+                    window = texts[start : start + WINDOW]
+                    batches = self._batches(window)
+                    list(threads.map(lambda batch, out=out[start:]: self._run(out, *batch), batches))
+        return out
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[list[int]]]]:
+        """Yield (indices of texts, their token ids): of similar length, the longest first."""
+        for start in range(0, len(texts), WINDOW):
+            sequences = self._tokens.encode(texts[start : start + WINDOW])
+            order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
+            batch: list[int] = []
+            for i in order:
+                if batch and sum(len(sequences[j]) for j in batch) + len(sequences[i]) > PACK:
+                    yield [start + j for j in batch], [sequences[j] for j in batch]
+                    batch = []
+                batch.append(i)
+            if batch:
+                yield [start + j for j in batch], [sequences[j] for j in batch]
+
+    def _run(self, out: Array, indices: list[int], sequences: list[list[int]]) -> None:
+        """Embed one batch into its rows of out."""
+        try:
+            worker = self._workers.pop()  # atomic, like append
+        except IndexError:
+            worker = self._engine.worker()
+        try:
+            vectors = worker.token_vectors(sequences)
+            out[indices] = pool(vectors, [len(ids) for ids in sequences], self._checkpoint.config.pooling)
+        finally:
+            self._workers.append(worker)
+
+    def _pool(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor  # 8 ms that one question need not pay
+
+        return ThreadPoolExecutor(self._threads)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
