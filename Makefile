@@ -1,0 +1,46 @@
+# Everything happens in the virtual environment .venv, which is made when it is first needed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-long lint format clean
+
+# Index this repository and ask it a question.
+demo: $(VENV)/.installed
+	$(BIN)/kuberian index . --home .demo
+	@echo
+	$(BIN)/kuberian search --home .demo -k 3 "where are line numbers checked against the file on disk"
+
+test: $(VENV)/.test-installed
+	$(BIN)/python -m pytest -n 2 -m "not long"
+
+# Crash and soak tests: half an hour.
+test-long: $(VENV)/.test-installed
+	$(BIN)/python -m pytest -m long
+
+lint: $(VENV)/.lint-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.lint-installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .demo .cache build *.egg-info
+
+$(VENV)/.installed: pyproject.toml
+	@echo "installing into $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.test-installed: $(VENV)/.installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+$(VENV)/.lint-installed: $(VENV)/.installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[lint]'
+	@touch $@

@@ -1,0 +1,102 @@
+"""Blobs into the store: a content is decoded, cut and written once, whichever paths and snapshots hold it."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from dataclasses import dataclass
+
+from indexer.chunks import CHUNKER_VERSION, Chunk, cut
+from indexer.contents import Skipped, Text, read_text
+from indexer.languages import detect
+from indexer.passages import passage
+from kuberian.store import fulltext
+from kuberian.store.garbage import remove_chunks
+from kuberian.store.texts import deflate, lines_of, slice_lines, storable
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBlob:
+    """A blob that the home has: its row, and why its content is not indexed, if it is not."""
+
+    id: int
+    size: int  # bytes
+    skipped: str | None
+
+
+class BlobStore:
+    """The blobs of a home, by (object id, the language that the path suggests)."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def find(self, oid: str, path: str) -> KnownBlob | None:
+        """Return the blob of a content, or None if the home does not have it, cut by this version of the code."""
+        row = self._connection.execute(
+            "SELECT id, size, skipped FROM blobs WHERE oid = ? AND hint = ? AND chunker = ?",
+            (oid, detect(path) or "", CHUNKER_VERSION),
+        ).fetchone()
+        return KnownBlob(*row) if row else None
+
+    def add(self, oid: str, path: str, data: bytes) -> KnownBlob:
+        """Decode and cut a content and write its rows; one that an older version cut is cut again."""
+        hint = detect(path) or ""
+        content = read_text(path, data, max_bytes=len(data))  # the size was the caller's question
+        text = storable(content.text) if isinstance(content, Text) else None
+        language = (hint or detect(path, text[:256]) or "") if text is not None else hint
+        old = self._connection.execute("SELECT id FROM blobs WHERE oid = ? AND hint = ?", (oid, hint)).fetchone()
+        if old:
+            remove_chunks(self._connection, old[0])
+        blob_id = self._connection.execute(
+            """
+            INSERT INTO blobs(oid, hint, language, size, encoding, chunker, skipped, content)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT(oid, hint) DO UPDATE SET language = excluded.language, encoding = excluded.encoding,
+                chunker = excluded.chunker, skipped = excluded.skipped, content = excluded.content
+            RETURNING id
+            """,
+            (
+                oid,
+                hint,
+                language,
+                len(data),
+                content.encoding if isinstance(content, Text) else None,
+                CHUNKER_VERSION,
+                content.reason if isinstance(content, Skipped) else None,
+                deflate(text) if text is not None else None,
+            ),
+        ).fetchone()[0]
+        if text is not None:
+            lines = lines_of(text)
+            for chunk in cut(text, language or None):
+                self._add_chunk(blob_id, chunk, slice_lines(lines, chunk.start_line, chunk.end_line), language or None)
+        return KnownBlob(blob_id, len(data), content.reason if isinstance(content, Skipped) else None)
+
+    def _add_chunk(self, blob_id: int, chunk: Chunk, code: str, language: str | None) -> None:
+        row = self._connection.execute(
+            """
+            INSERT INTO chunks(blob_id, start_line, end_line, kind, symbol, scope, signature, doc, part, passage)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            (
+                blob_id,
+                chunk.start_line,
+                chunk.end_line,
+                chunk.kind,
+                chunk.symbol,
+                chunk.scope,
+                chunk.signature,
+                chunk.doc,
+                chunk.part,
+                passage_hash(passage(chunk, code, language)),
+            ),
+        )
+        assert row.lastrowid is not None
+        fulltext.add_chunk(
+            self._connection, fulltext.ChunkText(row.lastrowid, chunk.symbol, chunk.signature, chunk.doc, code)
+        )
+
+
+def passage_hash(text: str) -> bytes:
+    """Return the key of a passage: 16 bytes of BLAKE2b."""
+    return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()

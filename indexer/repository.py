@@ -1,0 +1,272 @@
+"""What git says of a repository: its files in the working tree or at a revision, and their contents.
+
+Git's own commands decide what is tracked, ignored and modified. Nothing here writes to the repository, not even the
+refreshed index that `git status` likes to leave behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from kuberian.errors import RepositoryError
+
+if TYPE_CHECKING:
+    import git
+
+WORKTREE = "worktree"
+
+_LINK, _SUBMODULE = "120000", "160000"
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFile:
+    """A path in a snapshot. `oid` is None where git has not hashed what is on disk: modified or untracked."""
+
+    path: str  # relative to the root, '/' between folders, undecodable bytes as surrogate escapes
+    oid: str | None
+    skipped: str | None = None  # why it cannot be indexed, known without its content
+
+
+class Repository:
+    """A git repository, read-only.
+
+    Raises RepositoryError where there is none, where git cannot read it, or where it has nothing to index.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        folder = Path(path).expanduser()
+        if not folder.exists():
+            raise RepositoryError(f"{folder} does not exist")
+        if not folder.is_dir():
+            raise RepositoryError(f"{folder} is not a folder: give the repository's folder")
+        self._git = _open(folder)
+        # The folder itself for a bare repository, the top of the working tree otherwise.
+        self.root = Path(self._git.working_tree_dir or self._git.git_dir).resolve()
+
+    @property
+    def bare(self) -> bool:
+        """Whether there is no working tree."""
+        return self._git.working_tree_dir is None
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.root.name.removesuffix(".git") or str(self.root)
+
+    @cached_property
+    def head(self) -> str:
+        """The commit that is checked out. Raises RepositoryError where there is no commit yet."""
+        found = self._lines("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
+        if not found:
+            raise RepositoryError(f"{self.root} has no commits yet: commit something, then index it")
+        return found[0]
+
+    @property
+    def branch(self) -> str | None:
+        """The branch that is checked out, or None where HEAD is detached."""
+        found = self._lines("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
+        return found[0] if found else None
+
+    @property
+    def remote(self) -> str | None:
+        """The address that `origin` fetches from, without a user name or password, or None."""
+        found = self._lines("config", "--get", "remote.origin.url", check=False)
+        return _without_credentials(found[0]) if found else None
+
+    def resolve(self, revision: str) -> str:
+        """Return the full commit id of a tag, branch or commit. Raises RepositoryError if there is none."""
+        if not revision.startswith("-"):
+            found = self._lines("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", check=False)
+            if found:
+                return found[0]
+        raise RepositoryError(f"{self.root} has no revision {revision!r}: name a tag, a branch or a commit")
+
+    def files(self, commit: str | None = None) -> list[TreeFile]:
+        """Return the files at a commit, or of the working tree (tracked and untracked-not-ignored), sorted by path."""
+        found = self._commit_files(commit) if commit else self._worktree_files()
+        return sorted(found, key=lambda file: file.path)
+
+    def read(self, file: TreeFile) -> tuple[bytes, str] | None:
+        """Return a file's content and that content's object id, or None if it is gone or no regular file any more.
+
+        What is on disk counts if it hashes to the id that git recorded; where line-end or other filters make it
+        differ, the object itself is read.
+        """
+        data = None if self.bare else self._from_disk(file.path)
+        if data is not None:
+            oid = self._hash(data)
+            if file.oid is None or oid == file.oid:
+                return data, oid
+        if file.oid is None:
+            return None
+        return self._object(file.oid), file.oid
+
+    def size(self, file: TreeFile) -> int:
+        """Return a file's size in bytes, without reading it; 0 if it is gone."""
+        if file.oid is None or not self.bare:
+            try:
+                return (self.root / file.path).lstat().st_size
+            except OSError:
+                pass
+        return self._git.git.get_object_header(file.oid)[2] if file.oid else 0
+
+    def attributes(self, paths: list[str], *names: str) -> dict[str, dict[str, str]]:
+        """Return, for each path that has any of the named git attributes set, its attributes and their values."""
+        if not paths:
+            return {}
+        listing = "\0".join(paths) + "\0"
+        output = self._run("check-attr", "--stdin", "-z", *names, stdin=os.fsencode(listing))
+        found: dict[str, dict[str, str]] = {}
+        fields = [os.fsdecode(field) for field in output.split(b"\0")]
+        for path, name, value in zip(fields[0::3], fields[1::3], fields[2::3], strict=False):
+            if value not in ("unspecified", "unset", "false"):
+                found.setdefault(path, {})[name] = value
+        return found
+
+    def close(self) -> None:
+        """End the git processes that were kept for reading objects."""
+        self._git.close()
+
+    def _worktree_files(self) -> Iterator[TreeFile]:
+        modified, untracked = self._changes()
+        seen = set()
+        for entry in self._records("ls-files", "-z", "--stage", "-t"):
+            head, path = entry.split("\t", 1)
+            tag, mode, oid, stage = head.split(" ")
+            if path in seen:  # the other sides of a conflict
+                continue
+            seen.add(path)
+            if tag == "S" or (path in modified and not os.path.lexists(self.root / path)):
+                continue  # left out by a sparse checkout, or deleted on disk
+            if path in modified or stage != "0":
+                yield self._on_disk(path)
+            else:
+                yield TreeFile(path, oid, _skip_by_mode(mode))
+        for path in untracked:
+            if path.endswith("/"):
+                yield TreeFile(path.rstrip("/"), None, "nested repository")
+            elif path not in seen:
+                yield self._on_disk(path)
+
+    def _commit_files(self, commit: str) -> Iterator[TreeFile]:
+        for entry in self._records("ls-tree", "-r", "-z", "--full-tree", commit):
+            head, path = entry.split("\t", 1)
+            mode, _, oid = head.split(" ")
+            yield TreeFile(path, oid, _skip_by_mode(mode))
+
+    def _changes(self) -> tuple[set[str], list[str]]:
+        """Return the tracked paths whose content on disk is not the index's, and the untracked paths."""
+        modified, untracked = set(), []
+        for entry in self._records(
+            "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=all"
+        ):
+            state, path = entry[:2], entry[3:]
+            if state == "??":
+                untracked.append(path)
+            elif state[1] != " ":
+                modified.add(path)
+        return modified, untracked
+
+    def _on_disk(self, path: str) -> TreeFile:
+        try:
+            mode = (self.root / path).lstat().st_mode
+        except OSError:
+            return TreeFile(path, None, "unreadable")
+        if stat.S_ISREG(mode):
+            return TreeFile(path, None)
+        return TreeFile(path, None, "symbolic link" if stat.S_ISLNK(mode) else "not a regular file")
+
+    def _from_disk(self, path: str) -> bytes | None:
+        full = self.root / path
+        try:
+            if not stat.S_ISREG(full.lstat().st_mode):
+                return None
+            return full.read_bytes()
+        except OSError:
+            return None
+
+    def _hash(self, data: bytes) -> str:
+        function = hashlib.sha1 if len(self.head) == 40 else hashlib.sha256
+        return function(b"blob %d\0" % len(data) + data).hexdigest()
+
+    def _object(self, oid: str) -> bytes:
+        try:
+            return bytes(self._git.git.get_object_data(oid)[3])
+        except ValueError as error:  # gitpython's word for a missing object
+            raise RepositoryError(f"{self.root} lacks the object {oid}: run `git fsck` in it") from error
+
+    def _records(self, *command: str) -> Iterator[str]:
+        output = self._run(*command)
+        return (os.fsdecode(record) for record in output.split(b"\0") if record)
+
+    def _lines(self, *command: str, check: bool) -> list[str]:
+        return os.fsdecode(self._run(*command, check=check)).splitlines()
+
+    def _run(self, *command: str, stdin: bytes | None = None, check: bool = True) -> bytes:
+        import tempfile
+
+        import git
+
+        # No lock on the user's index, no network for the missing objects of a partial clone.
+        environment = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+        arguments: dict[str, Any] = {}
+        try:
+            with tempfile.TemporaryFile() as file:
+                if stdin is not None:
+                    file.write(stdin)
+                    file.seek(0)
+                    arguments["istream"] = file
+                status, output, errors = self._git.git.execute(
+                    ["git", *command],
+                    with_extended_output=True,
+                    with_exceptions=False,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                    env=environment,
+                    **arguments,
+                )
+        except git.GitCommandNotFound as error:
+            raise RepositoryError("git is not installed: install it and try again") from error
+        if status and check:
+            raise RepositoryError(f"git cannot read {self.root}: {_first_line(errors)}")
+        return bytes(output)
+
+
+def _open(folder: Path) -> git.Repo:
+    try:
+        import git
+    except ImportError as error:  # GitPython refuses to be imported where there is no git
+        raise RepositoryError("git is not installed: install it and try again") from error
+    try:
+        return git.Repo(folder, search_parent_directories=True)
+    except git.InvalidGitRepositoryError as error:
+        raise RepositoryError(f"{folder} is not a git repository: run `git init` there, or name another") from error
+    except (git.GitError, OSError, ValueError) as error:
+        raise RepositoryError(f"git cannot open {folder}: {_first_line(str(error))}") from error
+
+
+def _skip_by_mode(mode: str) -> str | None:
+    return {_LINK: "symbolic link", _SUBMODULE: "submodule"}.get(mode)
+
+
+def _without_credentials(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        if not parts.scheme or "@" not in parts.netloc:
+            return url
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    except ValueError:
+        return ""
+
+
+def _first_line(text: str | bytes) -> str:
+    lines = (os.fsdecode(text) if isinstance(text, bytes) else text).strip().splitlines()
+    return lines[0].removeprefix("fatal: ") if lines else "no reason given"

@@ -1,0 +1,104 @@
+"""One index run: words, then meaning, then the FAISS file."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from indexer.embed import embed_missing, model_row, remembered_checkpoint
+from indexer.report import IndexReport, Progress
+from indexer.repository import Repository
+from indexer.snapshot import take_snapshot
+from kuberian.encoder import Encoder
+from kuberian.errors import UsageError
+from kuberian.store import vectors
+from kuberian.store.fulltext import check_words
+from kuberian.store.home import Home
+
+# Files of more bytes are data far more often than code that anyone wrote.
+MAX_BYTES = 1_000_000
+
+
+def index(
+    path: str | os.PathLike[str],
+    home: str | os.PathLike[str] | None = None,
+    revision: str | None = None,
+    model: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    *,
+    max_bytes: int = MAX_BYTES,
+    wait: bool = False,
+) -> IndexReport:
+    """Index a git repository: its working tree, or the tree at a `revision` (tag, branch or commit).
+
+    Only what the home has never seen is cut and embedded. The work is committed as it is done, so the run may be ended
+    at any moment and the next one goes on. `model` is a checkpoint folder (default: the one that the repository was
+    indexed with, else the bundled one), `max_bytes` the
+    largest file that is indexed (bytes), and `wait` waits for another index run instead of refusing.
+
+    Raises RepositoryError, HomeError, CheckpointError or UsageError; what was indexed before stays as it is.
+    """
+    if max_bytes < 1:
+        raise UsageError("the largest file to index must be at least 1 byte")
+    started = time.monotonic()
+    repository = Repository(path)
+    try:
+        if repository.bare and revision is None:
+            revision = "HEAD"
+        commit = repository.resolve(revision) if revision else None
+        opened = Home.at(home)
+        with opened.writer(wait) as connection:
+            checkpoint = str(Path(model).resolve()) if model else remembered_checkpoint(connection, repository)
+            encoder = Encoder(checkpoint)
+            check_words(connection)
+            counts = take_snapshot(connection, repository, commit, max_bytes, progress)
+            model_id = model_row(connection, encoder, checkpoint)
+            _use_model(connection, counts.snapshot_id, model_id, complete=False)
+            embedded = embed_missing(connection, encoder, model_id, counts.snapshot_id, progress)
+            _use_model(connection, counts.snapshot_id, model_id, complete=True)
+            vectors.write_file(connection, opened, model_id, encoder.dimension)
+            name, chunks, passages, covered = _totals(connection, counts.snapshot_id, model_id)
+        return IndexReport(
+            repository=name,
+            path=str(repository.root),
+            revision=commit,
+            head=commit or repository.head,
+            files_indexed=counts.indexed,
+            files_unchanged=counts.unchanged,
+            files_skipped=counts.skipped,
+            chunks=chunks,
+            passages_embedded=embedded,
+            passages_reused=passages - embedded,
+            coverage=covered / chunks if chunks else 1.0,
+            seconds=round(time.monotonic() - started, 3),
+        )
+    finally:
+        repository.close()
+
+
+def _use_model(connection: sqlite3.Connection, snapshot_id: int, model_id: int, *, complete: bool) -> None:
+    """Let searches of the snapshot use the model; one that replaces another only when its embeddings are complete."""
+    connection.execute(
+        "UPDATE snapshots SET model_id = ? WHERE id = ? AND (model_id IS NULL OR ?)", (model_id, snapshot_id, complete)
+    )
+
+
+def _totals(connection: sqlite3.Connection, snapshot_id: int, model_id: int) -> tuple[str, int, int, int]:
+    """Return the repository's name and the snapshot's chunks, distinct passages, and chunks with an embedding."""
+    name = connection.execute(
+        "SELECT name FROM repositories JOIN snapshots ON repository_id = repositories.id WHERE snapshots.id = ?",
+        (snapshot_id,),
+    ).fetchone()[0]
+    chunks, passages, covered = connection.execute(
+        """
+        SELECT count(*), count(DISTINCT chunks.passage), count(embeddings.id)
+        FROM snapshot_files
+        JOIN chunks ON chunks.blob_id = snapshot_files.blob_id
+        LEFT JOIN embeddings ON embeddings.passage = chunks.passage AND embeddings.model_id = ?
+        WHERE snapshot_id = ?
+        """,
+        (model_id, snapshot_id),
+    ).fetchone()
+    return name, chunks, passages, covered

@@ -1,0 +1,211 @@
+"""The first phase, words: a tree's files become blobs, and the snapshot is switched to them in one transaction.
+
+Blobs are committed in batches as they are cut. They belong to no snapshot until the end, so a search sees the snapshot
+before or after, never between; and a run that was killed finds its blobs again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from indexer.blobs import BlobStore
+from indexer.contents import skip_by_name
+from indexer.report import Progress
+from indexer.repository import WORKTREE, Repository, TreeFile
+from kuberian.errors import RepositoryError
+from kuberian.store import fulltext
+from kuberian.store.home import now, transaction
+from kuberian.store.paths import from_column, to_column
+
+# A commit to disk costs some 5 ms; one a second is not felt and loses at most a second's work.
+COMMIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFile:
+    """A path in a snapshot with its blob, or with the reason why it has none."""
+
+    path: str
+    blob_id: int | None
+    skipped: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotCounts:
+    """The files of a snapshot, counted."""
+
+    snapshot_id: int
+    indexed: int
+    unchanged: int
+    skipped: dict[str, int]
+
+
+def take_snapshot(
+    connection: sqlite3.Connection,
+    repository: Repository,
+    commit: str | None,
+    max_bytes: int,
+    progress: Progress | None,
+) -> SnapshotCounts:
+    """Bring the snapshot of the working tree, or of a commit, up to date with its files.
+
+    Raises RepositoryError if there is no file at all; then nothing has changed.
+    """
+    head, branch = repository.head, repository.branch
+    files = repository.files(commit)
+    if not files:
+        raise RepositoryError(f"{repository.root} has no files to index")
+    resolved = _resolve(connection, repository, files, max_bytes, progress)
+    with transaction(connection):
+        snapshot_id = _snapshot_row(connection, repository, commit, head, branch)
+        unchanged = _switch(connection, snapshot_id, resolved)
+    skipped = Counter(file.skipped for file in resolved if file.skipped)
+    indexed = sum(file.blob_id is not None for file in resolved)
+    return SnapshotCounts(snapshot_id, indexed, unchanged, dict(sorted(skipped.items())))
+
+
+def _resolve(
+    connection: sqlite3.Connection,
+    repository: Repository,
+    files: list[TreeFile],
+    max_bytes: int,
+    progress: Progress | None,
+) -> list[SnapshotFile]:
+    """Return the files with their blobs, reading and cutting those that the home does not have."""
+    blobs = BlobStore(connection)
+    generated = _generated(repository, files)
+    resolved = []
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        committed = time.monotonic()
+        for done, file in enumerate(files, 1):
+            found = _resolve_file(blobs, repository, file, file.path in generated, max_bytes)
+            if found is not None:
+                resolved.append(found)
+            if progress is not None:
+                progress("words", done, len(files))
+            if time.monotonic() - committed > COMMIT_SECONDS:
+                connection.execute("COMMIT")
+                connection.execute("BEGIN IMMEDIATE")
+                committed = time.monotonic()
+    finally:
+        # What was cut so far is whole and worth keeping, also when the run is interrupted.
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+    return resolved
+
+
+def _resolve_file(
+    blobs: BlobStore, repository: Repository, file: TreeFile, generated: bool, max_bytes: int
+) -> SnapshotFile | None:
+    """Return a file with its blob, or None if it went away in the meantime."""
+    reason = file.skipped or ("generated" if generated else skip_by_name(file.path))
+    if reason:
+        return SnapshotFile(file.path, None, reason)
+    blob = blobs.find(file.oid, file.path) if file.oid else None
+    size = blob.size if blob else repository.size(file)
+    if size > max_bytes:
+        return SnapshotFile(file.path, None, "oversized")
+    if blob is None:
+        content = repository.read(file)
+        if content is None:
+            return None
+        data, oid = content
+        blob = blobs.find(oid, file.path) or blobs.add(oid, file.path, data)
+    if blob.skipped:
+        return SnapshotFile(file.path, None, blob.skipped)
+    return SnapshotFile(file.path, blob.id, None)
+
+
+def _generated(repository: Repository, files: list[TreeFile]) -> set[str]:
+    """Return the paths that the repository's own .gitattributes call generated."""
+    if not any(file.path.rpartition("/")[2] == ".gitattributes" for file in files):
+        return set()
+    return set(repository.attributes([file.path for file in files], "linguist-generated"))
+
+
+def _snapshot_row(
+    connection: sqlite3.Connection, repository: Repository, commit: str | None, head: str, branch: str | None
+) -> int:
+    stored_path = to_column(str(repository.root))
+    row = connection.execute("SELECT id FROM repositories WHERE path = ?", (stored_path,)).fetchone()
+    if row:
+        connection.execute("UPDATE repositories SET remote = ? WHERE id = ?", (repository.remote, row[0]))
+    else:
+        row = connection.execute(
+            "INSERT INTO repositories(name, path, remote) VALUES(?, ?, ?) RETURNING id",
+            (_free_name(connection, repository), stored_path, repository.remote),
+        ).fetchone()
+    return int(
+        connection.execute(
+            """
+            INSERT INTO snapshots(repository_id, kind, revision, head, branch, indexed_at) VALUES(?, ?, ?, ?, ?, ?)
+            ON CONFLICT(repository_id, revision)
+            DO UPDATE SET head = excluded.head, branch = excluded.branch, indexed_at = excluded.indexed_at
+            RETURNING id
+            """,
+            (
+                row[0],
+                "commit" if commit else WORKTREE,
+                commit or WORKTREE,
+                commit or head,
+                None if commit else branch,
+                now(),
+            ),
+        ).fetchone()[0]
+    )
+
+
+def _free_name(connection: sqlite3.Connection, repository: Repository) -> str:
+    """Return the folder's name, with its parent's where two repositories would be called the same."""
+    taken = {row[0] for row in connection.execute("SELECT name FROM repositories")}
+    parts = [part for part in repository.root.parts if part != repository.root.anchor]
+    name = repository.name
+    for count in range(2, len(parts) + 1):
+        if name not in taken:
+            break
+        name = "/".join(parts[-count:])
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def _switch(connection: sqlite3.Connection, snapshot_id: int, files: list[SnapshotFile]) -> int:
+    """Make the snapshot's rows equal to `files`; return how many already were."""
+    before = {
+        from_column(row[1]): (row[0], row[2], row[3])
+        for row in connection.execute(
+            """
+            SELECT paths.id, paths.path, blob_id, skipped
+            FROM snapshot_files JOIN paths ON paths.id = path_id WHERE snapshot_id = ?
+            """,
+            (snapshot_id,),
+        )
+    }
+    unchanged = 0
+    for file in files:
+        known = before.pop(file.path, None)
+        if known is not None and known[1:] == (file.blob_id, file.skipped):
+            unchanged += file.blob_id is not None
+            continue
+        path_id = known[0] if known else _path_id(connection, file.path)
+        connection.execute(
+            "INSERT OR REPLACE INTO snapshot_files(snapshot_id, path_id, blob_id, skipped) VALUES(?, ?, ?, ?)",
+            (snapshot_id, path_id, file.blob_id, file.skipped),
+        )
+    connection.executemany(
+        "DELETE FROM snapshot_files WHERE snapshot_id = ? AND path_id = ?",
+        [(snapshot_id, gone[0]) for gone in before.values()],
+    )
+    return unchanged
+
+
+def _path_id(connection: sqlite3.Connection, path: str) -> int:
+    stored = to_column(path)
+    row = connection.execute("SELECT id FROM paths WHERE path = ?", (stored,)).fetchone()
+    if row:
+        return int(row[0])
+    path_id = int(connection.execute("INSERT INTO paths(path) VALUES(?) RETURNING id", (stored,)).fetchone()[0])
+    fulltext.add_path(connection, path_id, path)
+    return path_id

@@ -1,0 +1,5 @@
+"""`python -m kuberian`."""
+
+from kuberian.cli import main
+
+main()

@@ -1,0 +1,245 @@
+"""The command line: a thin skin over `indexer.index`, `searcher.Searcher` and the store.
+
+It alone imports both halves, each inside the commands that need it, so that `kuberian search` never pays for what only
+indexing needs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kuberian.errors import KuberianError
+
+if TYPE_CHECKING:
+    from kuberian.progress import BarProgress, PlainProgress
+    from searcher import SearchResults
+
+# `Optional[...]` and not `... | None`: typer reads these annotations at run time, on Python 3.10 too.
+HomeOption = Annotated[str | None, typer.Option(help="The folder that Kuberian keeps its index in.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Semantic code search that you keep: index git repositories, then ask in plain words. Offline, on one CPU.",
+)
+
+
+@app.command()
+def index(
+    path: Annotated[str, typer.Argument(help="A git repository.")] = ".",
+    rev: Annotated[str | None, typer.Option(help="Index this tag, branch or commit, not the working tree.")] = None,
+    model: Annotated[str | None, typer.Option(help="A BERT checkpoint folder to embed with.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="Skip larger files. Default: 1,000,000.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for another index run to end.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Index a git repository, or bring its index up to date."""
+    from indexer import index as run
+    from indexer.run import MAX_BYTES
+    from kuberian import show
+
+    progress = None if quiet else _progress()
+    if progress is None:
+        done = run(path, home, rev, model, None, max_bytes=max_bytes or MAX_BYTES, wait=wait)
+    else:
+        with progress:
+            done = run(path, home, rev, model, progress, max_bytes=max_bytes or MAX_BYTES, wait=wait)
+    if as_json:
+        _print_json(done.to_dict())
+    elif not quiet:
+        print(show.report(done))
+
+
+@app.command()
+def search(
+    question: Annotated[list[str], typer.Argument(help="What to look for, in plain words or as a name in code.")],
+    k: Annotated[int, typer.Option("-k", help="The number of results.")] = 10,
+    repo: Annotated[str | None, typer.Option(help="Search this repository: its name or folder.")] = None,
+    everywhere: Annotated[bool, typer.Option("--all", help="Search all repositories, also from inside one.")] = False,
+    lang: Annotated[str | None, typer.Option(help="Only these languages, with commas between.")] = None,
+    path: Annotated[str | None, typer.Option(help="Only paths that match these globs, as in .gitignore.")] = None,
+    at: Annotated[str | None, typer.Option(help="Search this indexed tag, branch or commit.")] = None,
+    lines: Annotated[int, typer.Option(min=0, help="Lines of code to show for each result on a terminal.")] = 12,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question with the code that fits it best.
+
+    Inside an indexed repository that one is searched, elsewhere all are. In a pipe each result is one line.
+    """
+    from searcher import Searcher
+
+    with Searcher(home) as searcher:
+        if repo is None and not everywhere:
+            repo = _repository_here(home)
+        found = searcher.search(" ".join(question), k, repo, lang, path, at)
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        _print_results(found, lines)
+    if not found.results:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Show the home: its repositories, when each was indexed, files, chunks, coverage and sizes."""
+    from kuberian import show
+    from kuberian.store.home import Home
+    from kuberian.store.status import status as describe
+
+    found = describe(Home.at(home))
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        print(show.home_status(found))
+
+
+@app.command()
+def forget(
+    repo: Annotated[str, typer.Argument(help="An indexed repository: its name or folder.")],
+    home: HomeOption = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for an index run to end.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a repository out of the home, and all that only it used."""
+    from kuberian.show import printable
+    from kuberian.store import repositories
+    from kuberian.store.garbage import forget_repository
+    from kuberian.store.home import Home
+
+    opened = Home.at(home)
+    opened.reader().close()  # says so if there is no home, instead of making one
+    with opened.writer(wait) as connection:
+        known = repositories.find(connection, repo)
+        gone = forget_repository(connection, opened, known.id)
+    if as_json:
+        _print_json({"repository": known.name, "path": known.path, **gone.to_dict()})
+    else:
+        print(
+            f"forgot {printable(known.name)} ({printable(known.path)}): "
+            f"{gone.blobs:,} blobs, {gone.chunks:,} chunks, {gone.embeddings:,} embeddings"
+        )
+
+
+@app.command()
+def gc(
+    home: HomeOption = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for an index run to end.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Drop what no snapshot uses: contents and embeddings of files as they were before."""
+    from kuberian.store.garbage import collect_garbage
+    from kuberian.store.home import Home
+
+    opened = Home.at(home)
+    opened.reader().close()
+    with opened.writer(wait) as connection:
+        gone = collect_garbage(connection, opened)
+    if as_json:
+        _print_json(gone.to_dict())
+    else:
+        print(f"dropped {gone.blobs:,} blobs, {gone.chunks:,} chunks, {gone.embeddings:,} embeddings")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from kuberian import __version__
+
+    print(f"kuberian {__version__}")
+
+
+def main() -> None:
+    """Run the command line: an error is one line on standard error and its exit status."""
+    try:
+        status = app(standalone_mode=False)
+    except typer.TyperException as error:
+        status = _usage_error(error)
+    except KuberianError as error:
+        status = _fail(str(error), error.exit_status)
+    except (KeyboardInterrupt, typer.Abort):
+        status = _fail("interrupted; what was done so far is kept", 130)
+    except BrokenPipeError:
+        # The reader of our pipe has what it wanted. Nothing may be flushed to it any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _usage_error(error: typer.TyperException) -> int:
+    message = error.format_message().rstrip(".")
+    if not message:  # no command: the help was printed
+        return 2
+    if message.startswith("No such option") and len(sys.argv) > 1 and sys.argv[1] == "search":
+        message += "; a question that begins with - goes after --"
+    return _fail(f"{message}: see `kuberian --help`", 2)
+
+
+def _fail(message: str, exit_status: int) -> int:
+    from kuberian.show import printable
+
+    print(f"kuberian: {printable(message)}", file=sys.stderr)
+    return exit_status
+
+
+def _progress() -> BarProgress | PlainProgress:
+    from kuberian.progress import BarProgress, PlainProgress
+
+    return BarProgress() if sys.stderr.isatty() else PlainProgress()
+
+
+def _repository_here(home: str | None) -> str | None:
+    """Return the folder of the indexed repository that we are in, or None; says so if we are in one that is not."""
+    from kuberian.settings import enclosing_repository
+    from kuberian.store.home import Home, database_errors
+    from kuberian.store.repositories import at_folder
+
+    root = enclosing_repository()
+    if root is None:
+        return None
+    opened = Home.at(home)
+    connection = opened.reader()
+    try:
+        with database_errors(opened):
+            known = at_folder(connection, root)
+    finally:
+        connection.close()
+    if known is None:
+        print("kuberian: this repository is not indexed (`kuberian index .`); searching the others", file=sys.stderr)
+        return None
+    return known.path
+
+
+def _print_results(found: SearchResults, lines: int) -> None:
+    from kuberian import show
+
+    if not found.results:
+        print("kuberian: nothing here answers that", file=sys.stderr)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        show.results_on_terminal(Console(highlight=False), found, lines)
+    else:
+        for result in found.results:
+            print(show.line(result))
+    if found.coverage < 1:
+        print(
+            f"kuberian: only {found.coverage:.1%} of the chunks are embedded yet: `kuberian index` goes on",
+            file=sys.stderr,
+        )
+
+
+def _print_json(value: object) -> None:
+    # ASCII: an undecodable byte of a path stays the escape that json.loads and os.fsencode turn back into it.
+    print(json.dumps(value, indent=2))

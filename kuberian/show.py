@@ -1,0 +1,158 @@
+"""How results, reports and the status are printed: for a person on a terminal, for grep in a pipe."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from indexer import IndexReport
+    from kuberian.store.status import HomeStatus, SnapshotStatus
+    from searcher import Result, SearchResults
+
+
+def printable(text: str) -> str:
+    r"""Return the text on one line that any terminal can show: control characters and undecodable bytes as escapes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text.expandtabs(1)
+    )
+
+
+def place(result: Result) -> str:
+    """Return `path:start-end`, the path as it can be opened from here, or `revision:path` as git writes it."""
+    if result.revision is not None:
+        path = f"{result.revision[:12]}:{result.path}"
+    else:
+        path = _from_here(Path(result.root), result.path)
+    return f"{printable(path)}:{result.start_line}-{result.end_line}"
+
+
+def line(result: Result) -> str:
+    """Return a result as one line: place, symbol or kind, signature, with tabs between."""
+    fields = [place(result), printable(result.symbol or result.kind), printable(result.signature or _first(result))]
+    return "\t".join(fields) + ("\tstale" if result.stale else "")
+
+
+def results_on_terminal(console: Console, found: SearchResults, lines: int) -> None:
+    """Print results with up to `lines` highlighted lines of code each."""
+    from rich.syntax import Syntax
+    from rich.text import Text
+
+    several = len({result.repository for result in found.results}) > 1
+    for result in found.results:
+        head = Text(f"{result.rank:>2}  ", style="bold")
+        if several:
+            head.append(f"{printable(result.repository)}  ", style="magenta")
+        head.append(place(result), style="cyan")
+        head.append(f"  {result.kind}", style="dim")
+        if result.symbol:
+            head.append(f" {printable(result.symbol)}", style="bold green")
+        if result.stale:
+            head.append("  changed since it was indexed", style="yellow")
+        console.print(head, soft_wrap=True)
+        if not lines:
+            continue
+        code = result.text.expandtabs(4).split("\n")
+        shown = "\n".join(
+            "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in row) for row in code[:lines]
+        )
+        lexer = result.language if result.language != "text" else "text"
+        console.print(
+            Syntax(
+                shown,
+                _lexer(lexer),
+                line_numbers=True,
+                start_line=result.start_line,
+                theme="ansi_dark",
+                background_color="default",
+            )
+        )
+        if len(code) > lines:
+            console.print(f"      … {len(code) - lines} more lines", style="dim")
+        console.print()
+
+
+def report(done: IndexReport) -> str:
+    """Return an index run's report as two or three lines of text."""
+    what = f"{done.repository} at {done.revision[:12]}" if done.revision else f"{done.repository} ({done.path})"
+    lines = [
+        f"{printable(what)}: {done.files_indexed:,} files ({done.files_unchanged:,} unchanged), {done.chunks:,} chunks",
+        f"embedded {done.passages_embedded:,} passages, reused {done.passages_reused:,}, "
+        f"coverage {done.coverage:.0%}, {done.seconds:.1f} s",
+    ]
+    if done.files_skipped:
+        lines.insert(1, f"skipped {skipped(done.files_skipped)}")
+    return "\n".join(lines)
+
+
+def skipped(reasons: dict[str, int]) -> str:
+    """Return counts by reason in words: `7 files: 4 binary, 3 generated`."""
+    total = sum(reasons.values())
+    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return f"{total:,} file{'s' if total != 1 else ''}: " + ", ".join(f"{count:,} {why}" for why, count in ordered)
+
+
+def home_status(found: HomeStatus) -> str:
+    """Return a home's status as text."""
+    lines = [
+        f"home      {printable(found.home)}",
+        f"on disk   {size(found.database_bytes + found.vectors_bytes)}"
+        f" (database {size(found.database_bytes)}, vectors {size(found.vectors_bytes)})",
+    ]
+    if not found.snapshots:
+        lines.append("nothing is indexed yet: run `kuberian index PATH`")
+    for snapshot in found.snapshots:
+        lines += ["", *_snapshot(snapshot)]
+    return "\n".join(lines)
+
+
+def _snapshot(found: SnapshotStatus) -> list[str]:
+    at = f"revision {found.revision[:12]}" if found.revision else "working tree"
+    on = f" ({printable(found.branch)})" if found.branch else ""
+    lines = [
+        f"{printable(found.repository)}  {printable(found.path)}",
+        f"  {at}, commit {found.head[:12]}{on}, indexed {found.indexed_at}",
+        f"  {found.files:,} files, {size(found.source_bytes)}, {found.chunks:,} chunks, "
+        f"coverage {found.coverage:.1%} with {found.model}",
+    ]
+    if found.files_skipped:
+        lines.append(f"  skipped {skipped(found.files_skipped)}")
+    return lines
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in decimal units, as file managers do."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def _from_here(root: Path, path: str) -> str:
+    """Return a path as it can be opened from the current folder: relative inside the repository, else absolute."""
+    full = root / path
+    try:
+        here = Path.cwd()
+    except OSError:
+        return str(full)
+    return os.path.relpath(full, here) if here == root or root in here.parents else str(full)
+
+
+def _first(result: Result) -> str:
+    return next((row.strip() for row in result.text.split("\n") if row.strip()), "")
+
+
+def _lexer(language: str) -> str:
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    try:
+        get_lexer_by_name(language)
+    except ClassNotFound:
+        return "text"
+    return language

@@ -1,0 +1,85 @@
+"""The full-text rows of chunks and paths: what they say, written and taken away.
+
+The tables keep no copy of the text (`content=''`), so taking a row away needs the very words that were written. They
+are a pure function of the chunk, which is why `words.WORDS_VERSION` guards them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from kuberian.store.home import transaction
+from kuberian.store.paths import from_column
+from kuberian.store.texts import inflate, lines_of, slice_lines, storable
+from kuberian.words import WORDS_VERSION, searchable
+
+_INSERT = "INSERT INTO chunk_words(rowid, symbol, signature, doc, code) VALUES(?, ?, ?, ?, ?)"
+_DELETE = "INSERT INTO chunk_words(chunk_words, rowid, symbol, signature, doc, code) VALUES('delete', ?, ?, ?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkText:
+    """What full text knows of a chunk."""
+
+    id: int
+    symbol: str | None
+    signature: str | None
+    doc: str | None
+    code: str
+
+    def row(self) -> tuple[int, str, str, str, str]:
+        """Return the values of the full-text row, in its columns' order."""
+        fields = (self.symbol, self.signature, self.doc, self.code)
+        symbol, signature, doc, code = (searchable(field) if field else "" for field in fields)
+        return self.id, symbol, signature, doc, code
+
+
+def add_chunk(connection: sqlite3.Connection, chunk: ChunkText) -> None:
+    """Write a chunk's full-text row."""
+    connection.execute(_INSERT, chunk.row())
+
+
+def remove_chunk(connection: sqlite3.Connection, chunk: ChunkText) -> None:
+    """Take away the full-text row that `add_chunk` wrote for an equal chunk."""
+    connection.execute(_DELETE, chunk.row())
+
+
+def add_path(connection: sqlite3.Connection, path_id: int, path: str) -> None:
+    """Write a path's full-text row."""
+    connection.execute("INSERT INTO path_words(rowid, words) VALUES(?, ?)", (path_id, searchable(storable(path))))
+
+
+def remove_path(connection: sqlite3.Connection, path_id: int, path: str) -> None:
+    """Take away the full-text row that `add_path` wrote for the same path."""
+    values = (path_id, searchable(storable(path)))
+    connection.execute("INSERT INTO path_words(path_words, rowid, words) VALUES('delete', ?, ?)", values)
+
+
+def chunk_texts(connection: sqlite3.Connection, blob_id: int) -> list[ChunkText]:
+    """Return what full text knows of a blob's chunks."""
+    stored = connection.execute("SELECT content FROM blobs WHERE id = ?", (blob_id,)).fetchone()[0]
+    lines = lines_of(inflate(stored)) if stored is not None else []
+    rows = connection.execute(
+        "SELECT id, symbol, signature, doc, start_line, end_line FROM chunks WHERE blob_id = ?", (blob_id,)
+    ).fetchall()
+    return [
+        ChunkText(chunk_id, symbol, signature, doc, slice_lines(lines, start, end))
+        for chunk_id, symbol, signature, doc, start, end in rows
+    ]
+
+
+def check_words(connection: sqlite3.Connection) -> None:
+    """Write all full-text rows anew if another version of `kuberian.words` made them."""
+    row = connection.execute("SELECT value FROM meta WHERE name = 'words'").fetchone()
+    if row and row[0] == WORDS_VERSION:
+        return
+    with transaction(connection):
+        connection.execute("INSERT INTO chunk_words(chunk_words) VALUES('delete-all')")
+        connection.execute("INSERT INTO path_words(path_words) VALUES('delete-all')")
+        for (blob_id,) in connection.execute("SELECT id FROM blobs").fetchall():
+            for chunk in chunk_texts(connection, blob_id):
+                add_chunk(connection, chunk)
+        for path_id, stored in connection.execute("SELECT id, path FROM paths").fetchall():
+            add_path(connection, path_id, from_column(stored))
+        connection.execute("INSERT OR REPLACE INTO meta(name, value) VALUES('words', ?)", (WORDS_VERSION,))

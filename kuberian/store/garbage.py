@@ -1,0 +1,74 @@
+"""Taking things out of a home: a repository that is forgotten, and what no snapshot uses any more."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kuberian.store import fulltext
+from kuberian.store.home import Home, transaction
+from kuberian.store.paths import from_column
+from kuberian.store.vectors import write_file
+
+
+@dataclass(frozen=True)
+class GarbageReport:
+    """What was taken out."""
+
+    blobs: int
+    chunks: int
+    embeddings: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        return asdict(self)
+
+
+def forget_repository(connection: sqlite3.Connection, home: Home, repository_id: int) -> GarbageReport:
+    """Take a repository and its snapshots out of the home, and all that only they used."""
+    with transaction(connection):
+        connection.execute("DELETE FROM repositories WHERE id = ?", (repository_id,))
+    return collect_garbage(connection, home)
+
+
+def collect_garbage(connection: sqlite3.Connection, home: Home) -> GarbageReport:
+    """Drop the blobs, chunks, embeddings and paths that no snapshot uses, and give their room back to the disk."""
+    with transaction(connection):
+        blobs = _ids(
+            connection, "SELECT id FROM blobs WHERE id NOT IN (SELECT blob_id FROM snapshot_files WHERE blob_id)"
+        )
+        chunks = sum(remove_chunks(connection, blob_id) for blob_id in blobs)
+        connection.executemany("DELETE FROM blobs WHERE id = ?", [(blob_id,) for blob_id in blobs])
+        for path_id, stored in connection.execute(
+            "SELECT id, path FROM paths WHERE id NOT IN (SELECT path_id FROM snapshot_files)"
+        ).fetchall():
+            fulltext.remove_path(connection, path_id, from_column(stored))
+            connection.execute("DELETE FROM paths WHERE id = ?", (path_id,))
+        touched = _ids(
+            connection,
+            "SELECT DISTINCT model_id FROM embeddings WHERE passage NOT IN (SELECT passage FROM chunks)",
+        )
+        embeddings = connection.execute(
+            "DELETE FROM embeddings WHERE passage NOT IN (SELECT passage FROM chunks)"
+        ).rowcount
+    for model_id in touched:
+        dimension = connection.execute("SELECT dimension FROM models WHERE id = ?", (model_id,)).fetchone()[0]
+        write_file(connection, home, model_id, dimension, anew=True)
+    if blobs or embeddings:
+        connection.execute("INSERT INTO chunk_words(chunk_words) VALUES('optimize')")
+        connection.execute("VACUUM")
+    return GarbageReport(len(blobs), chunks, embeddings)
+
+
+def remove_chunks(connection: sqlite3.Connection, blob_id: int) -> int:
+    """Take away a blob's chunks and their full-text rows; return how many there were."""
+    chunks = fulltext.chunk_texts(connection, blob_id)
+    for chunk in chunks:
+        fulltext.remove_chunk(connection, chunk)
+    connection.execute("DELETE FROM chunks WHERE blob_id = ?", (blob_id,))
+    return len(chunks)
+
+
+def _ids(connection: sqlite3.Connection, query: str) -> list[int]:
+    return [row[0] for row in connection.execute(query)]

@@ -1,0 +1,201 @@
+"""The home: the folder with everything that Kuberian keeps, opened by many readers and one writer at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from kuberian.errors import HomeError
+from kuberian.settings import home_folder
+from kuberian.store.version import SCHEMA_VERSION
+
+DATABASE = "kuberian.db"
+VECTORS = "vectors"
+LOCK = "index.lock"
+HOLDER = "index.holder"
+
+# How long a statement waits for another process's short lock on the SQLite file. Readers never wait for the writer
+# (write-ahead log); this only bridges the moments when the log is set up or taken away.
+BUSY_TIMEOUT_MS = 5000
+
+
+def now() -> str:
+    """Return the time in UTC as ISO 8601, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True)
+class Home:
+    """A home by its folder. Nothing is created before `writer` is entered."""
+
+    folder: Path
+
+    @classmethod
+    def at(cls, home: str | os.PathLike[str] | None = None) -> Home:
+        """Return the home that the argument, the environment or the platform names."""
+        return cls(home_folder(home))
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.folder / DATABASE
+
+    @property
+    def vectors(self) -> Path:
+        """The folder of the FAISS files."""
+        return self.folder / VECTORS
+
+    def exists(self) -> bool:
+        """Tell whether anything was ever indexed here."""
+        return self.database.exists()
+
+    def reader(self) -> sqlite3.Connection:
+        """Open the database for reading; searches and an index run do not wait for each other.
+
+        Raises HomeError if there is no home yet, it cannot be read, is damaged or was made by a newer version.
+        """
+        if not self.exists():
+            raise HomeError(f"nothing is indexed in {self.folder} yet: run `kuberian index PATH` first")
+        with database_errors(self):
+            connection = _open_reader(self.database)
+            try:
+                _check_version(self, connection)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    @contextmanager
+    def writer(self, wait: bool = False) -> Iterator[sqlite3.Connection]:
+        """Hold the home for writing: the folder made, the tables brought up to date, one process at a time.
+
+        The connection is in autocommit mode; use `transaction`. Raises HomeError if the folder cannot be written, is
+        damaged or newer, or if another process holds it and `wait` is false.
+        """
+        try:
+            self.vectors.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HomeError(
+                f"the home {self.folder} cannot be written ({error.strerror}): name another with --home"
+            ) from error
+        with self._locked(wait), database_errors(self):
+            if self.exists():
+                with _closing(_open_reader(self.database)) as connection:
+                    version = _check_version(self, connection)
+            else:
+                version = 0
+            if version < SCHEMA_VERSION:
+                from kuberian.store.schema import migrate
+
+                with _closing(sqlite3.connect(self.database)) as connection:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    migrate(connection)
+            connection = sqlite3.connect(self.database, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")  # what is committed survives a power cut
+                connection.execute("PRAGMA foreign_keys = ON")
+                yield connection
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.close()
+
+    @contextmanager
+    def _locked(self, wait: bool) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder / LOCK, timeout=-1 if wait else 0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise HomeError(f"{self._holder()} is writing to {self.folder}: wait for it with --wait") from None
+        except OSError as error:
+            raise HomeError(
+                f"the home {self.folder} cannot be written ({error.strerror}): name another with --home"
+            ) from error
+        try:
+            holder = {"process": os.getpid(), "since": now()}
+            (self.folder / HOLDER).write_text(json.dumps(holder), encoding="utf-8")
+            yield
+        except OSError as error:
+            raise HomeError(f"the home {self.folder} cannot be written: {error}") from error
+        finally:
+            (self.folder / HOLDER).unlink(missing_ok=True)
+            lock.release()
+
+    def _holder(self) -> str:
+        try:
+            holder = json.loads((self.folder / HOLDER).read_text(encoding="utf-8"))
+            return f"process {holder['process']} (since {holder['since']})"
+        except (OSError, ValueError, KeyError, TypeError):  # between its lock and its note, or gone by now
+            return "another process"
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run the statements inside as one transaction: all of them are kept, or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+# What SQLite says, by the way out. Anything else would be a mistake of ours, and is not dressed up as the user's.
+_DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt")
+_ENVIRONMENT = ("unable to open", "readonly", "disk I/O", "disk is full", "locked")
+
+
+@contextmanager
+def database_errors(home: Home) -> Iterator[None]:
+    """Turn what SQLite reports of the file or the disk into a HomeError that names the file and the way out."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        text = str(error)
+        if any(sign in text for sign in _DAMAGED):
+            raise _damaged(home, error) from error
+        if any(sign in text for sign in _ENVIRONMENT):
+            raise HomeError(f"{home.database}: {text}: check the disk's space and the file's permissions") from error
+        raise
+
+
+def _damaged(home: Home, error: sqlite3.Error) -> HomeError:
+    return HomeError(f"{home.database} is damaged ({error}): restore it from a backup, or move it away and index again")
+
+
+def _open_reader(database: Path) -> sqlite3.Connection:
+    uri = database.absolute().as_uri()
+    # A write-ahead log needs a shared-memory file beside it. In a folder that cannot be written nobody writes the
+    # database either, so it may be read as the fixed file that it is.
+    mode = "mode=ro" if os.access(database.parent, os.W_OK) else "immutable=1"
+    return sqlite3.connect(
+        f"{uri}?{mode}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False
+    )
+
+
+def _check_version(home: Home, connection: sqlite3.Connection) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise HomeError(
+            f"{home.database} was made by a newer Kuberian (tables {version}, this one knows {SCHEMA_VERSION}): "
+            "upgrade Kuberian or name another home with --home"
+        )
+    return version
+
+
+@contextmanager
+def _closing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    try:
+        yield connection
+    finally:
+        connection.close()

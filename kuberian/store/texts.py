@@ -1,0 +1,33 @@
+"""File contents in the database, and the lines of a chunk out of them."""
+
+from __future__ import annotations
+
+import zlib
+
+# Level 6 makes source code a fourth of its size at some 40 MB/s; reading one back costs about 3 ms a megabyte.
+LEVEL = 6
+
+
+def storable(text: str) -> str:
+    """Return the text with lone surrogates replaced, which UTF-8 and so SQLite cannot hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def deflate(text: str) -> bytes:
+    """Return a text, which must be `storable`, as it is stored."""
+    return zlib.compress(text.encode("utf-8"), LEVEL)
+
+
+def inflate(stored: bytes) -> str:
+    """Return a stored text."""
+    return zlib.decompress(stored).decode("utf-8")
+
+
+def lines_of(text: str) -> list[str]:
+    r"""Return the lines of a text without their ends. Only "\n" ends a line, as in grep and git."""
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def slice_lines(lines: list[str], start_line: int, end_line: int) -> str:
+    """Return the lines start..end (1-based, inclusive) as one text."""
+    return "\n".join(lines[start_line - 1 : end_line])

@@ -1,0 +1,42 @@
+"""Words for full-text search: an identifier is kept whole and also split at camelCase, snake_case and digits.
+
+The indexer writes these words and the searcher asks with them, so both must come from here. A change of what
+`searchable` returns is a change of every full-text row: raise `WORDS_VERSION`, and the next index run writes the
+rows anew.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+WORDS_VERSION = 1
+
+# SQLite's tokenizer for all full-text tables: Unicode words without accents, `_` inside a word, English stems.
+TOKENIZER = "porter unicode61 remove_diacritics 2 tokenchars '_'"
+
+_WORD = re.compile(r"\w+")
+# Capitals up to the one that begins a capitalised word (HTTP|Server), a word with or without a capital, a number.
+_PART = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
+
+
+@lru_cache(maxsize=65536)
+def parts(identifier: str) -> tuple[str, ...]:
+    """Return the parts of an identifier in order, as written: `parseHTTPUrl_v2` -> parse, HTTP, Url, v, 2."""
+    return tuple(_PART.findall(identifier))
+
+
+@lru_cache(maxsize=65536)
+def _parts_of_compound(identifier: str) -> str:
+    found = parts(identifier)
+    return " ".join(found) + " " if len(found) > 1 else ""
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text in order, identifiers whole."""
+    return _WORD.findall(text)
+
+
+def searchable(text: str) -> str:
+    """Return the text followed by the parts of its compound identifiers, once for every time that one occurs."""
+    return text + "\n" + "".join(map(_parts_of_compound, words(text)))

@@ -1,0 +1,158 @@
+"""A question, taken apart: its words, its identifiers, and the full-text query that asks for them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from kuberian.errors import UsageError
+from kuberian.words import parts, words
+
+# A pasted stack trace or a page of an issue is a question; a pasted file is a mistake.
+MAX_CHARACTERS = 32_000
+# Distinct words that full text is asked for. More only cost time: the encoder reads 256 word pieces too.
+MAX_TERMS = 128
+
+# Words that a question is made of rather than about.
+STOPWORDS = frozenset(
+    [
+        "a",
+        "about",
+        "an",
+        "and",
+        "any",
+        "anywhere",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "being",
+        "but",
+        "by",
+        "can",
+        "code",
+        "could",
+        "did",
+        "do",
+        "does",
+        "doing",
+        "done",
+        "find",
+        "for",
+        "from",
+        "get",
+        "gets",
+        "getting",
+        "give",
+        "had",
+        "has",
+        "have",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "like",
+        "made",
+        "make",
+        "makes",
+        "me",
+        "my",
+        "of",
+        "on",
+        "or",
+        "our",
+        "place",
+        "show",
+        "so",
+        "some",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "to",
+        "us",
+        "use",
+        "used",
+        "uses",
+        "using",
+        "want",
+        "was",
+        "way",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+    ]
+)
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|->|#)[A-Za-z_~]\w*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question and what is asked of full text.
+
+    `terms` are the distinct words in lower case, identifiers whole and in parts; `identifiers` are the words that look
+    like names in code, as written.
+    """
+
+    text: str
+    terms: tuple[str, ...]
+    identifiers: tuple[str, ...]
+
+    def match(self) -> str | None:
+        """Return the FTS5 expression that finds any of the terms, or None if there are none."""
+        return " OR ".join(f'"{term}"' for term in self.terms) or None
+
+
+def ask(text: str) -> Question:
+    """Take a question apart. Raises UsageError if it is empty or far too long."""
+    text = text.strip()
+    if not text:
+        raise UsageError('the question is empty: ask for something, as in `kuberian search "where is auth"`')
+    if len(text) > MAX_CHARACTERS:
+        raise UsageError(f"the question has {len(text):,} characters: ask in at most {MAX_CHARACTERS:,}")
+    found = words(text)
+    terms = _distinct(found)
+    content = [term for term in terms if term not in STOPWORDS]
+    return Question(text, tuple((content or terms)[:MAX_TERMS]), _identifiers(text, found))
+
+
+def _distinct(found: list[str]) -> list[str]:
+    terms: dict[str, None] = {}
+    for word in found:
+        terms[word.lower()] = None
+        inner = parts(word)
+        if len(inner) > 1:
+            terms.update((part.lower(), None) for part in inner)
+    return list(terms)
+
+
+def _identifiers(text: str, found: list[str]) -> tuple[str, ...]:
+    """Return the names in a question: of several parts, qualified, or all that was asked."""
+    names = [
+        name
+        for name in _IDENTIFIER.findall(text)
+        if (len(parts(name)) > 1 and not name.istitle()) or len(found) == 1 or re.search(r"\W", name)
+    ]
+    return tuple(dict.fromkeys(names))

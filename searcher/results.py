@@ -1,0 +1,48 @@
+"""What a search returns."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One chunk that answers, as the JSON of `kuberian search --json` has it.
+
+    `root` is the repository's folder and `path` relative to it; `start_line` and `end_line` are 1-based and inclusive;
+    `revision` is a commit id, or None for the working tree; `stale` says that the file changed since it was indexed and
+    the chunk's lines could not be found again in it.
+    """
+
+    rank: int
+    repository: str
+    root: str
+    revision: str | None
+    path: str
+    start_line: int
+    end_line: int
+    language: str
+    kind: str
+    symbol: str | None
+    signature: str | None
+    score: float
+    text: str
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResults:
+    """The results of one question, best first, and the share of the searched chunks that have an embedding."""
+
+    query: str
+    coverage: float
+    results: tuple[Result, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object that `--json` prints."""
+        return {
+            "query": self.query,
+            "coverage": round(self.coverage, 4),
+            "results": [asdict(result) for result in self.results],
+        }

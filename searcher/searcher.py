@@ -1,0 +1,183 @@
+"""The searcher: one object that the command line, the servers, the tests and the benchmarks ask."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from kuberian.encoder import Encoder
+from kuberian.errors import CheckpointError, UsageError
+from kuberian.store.home import Home, database_errors
+from kuberian.store.texts import inflate, lines_of, slice_lines
+from kuberian.store.vectors import Vectors
+from searcher.candidates import POOL, by_meaning, by_paths, by_words
+from searcher.freshness import Lines, WorkingFiles
+from searcher.question import Question, ask
+from searcher.ranking import Known, rank
+from searcher.results import Result, SearchResults
+from searcher.scope import Filters, Place, Scope, scope
+
+# Below this cosine, and with no word in common, a chunk has nothing to do with the question.
+MIN_COSINE = 0.25
+
+
+class Searcher:
+    """Answers questions from a home. Keeps the model and the vectors between questions; sees every new index run.
+
+    Raises HomeError if there is no home, or it is damaged or newer than this program. Use it from one thread.
+    """
+
+    def __init__(self, home: str | os.PathLike[str] | None = None) -> None:
+        self._home = Home.at(home)
+        self._connection = self._home.reader()
+        self._seen: object = None  # the state of the database that what follows was read from
+        self._scopes: dict[Filters, Scope] = {}
+        self._vectors: dict[int, Vectors] = {}
+        self._encoders: dict[int, Encoder] = {}
+
+    def __enter__(self) -> Searcher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    def search(
+        self,
+        question: str,
+        k: int = 10,
+        repository: str | None = None,
+        language: str | None = None,
+        path: str | None = None,
+        at: str | None = None,
+    ) -> SearchResults:
+        """Answer a question with the `k` best chunks, best first.
+
+        `repository` is a name or a folder, `language` one or more languages (commas between), `path` one or more
+        gitignore-style globs, `at` an indexed tag, branch or commit instead of the working tree. They narrow down what
+        is searched, before the best are chosen. The results for a smaller `k` are the first ones of a larger.
+
+        Raises UsageError for a question or option that makes no sense, RepositoryError for a repository or revision
+        that is not indexed, HomeError where the home is damaged.
+        """
+        asked = ask(question)
+        if not 1 <= k <= POOL:
+            raise UsageError(f"-k must be from 1 to {POOL}, not {k}")
+        filters = Filters(repository, language, path, at)
+        with database_errors(self._home):
+            self._connection.execute("BEGIN")  # one state of the database for the whole answer
+            try:
+                return self._answer(asked, k, filters)
+            finally:
+                self._connection.execute("COMMIT")  # keeps the temporary tables of the scope
+
+    def _answer(self, question: Question, k: int, filters: Filters) -> SearchResults:
+        found = self._scope(filters)
+        lexical = by_words(self._connection, question)
+        questions = {model_id: self._embed(model_id, question.text) for model_id in found.embeddings}
+        cosines = by_meaning(self._connection, self._vectors, questions, found)
+        if not lexical and max(cosines.values(), default=0.0) < MIN_COSINE:
+            return SearchResults(question.text, found.coverage, ())
+        chosen = {**lexical, **cosines, **dict.fromkeys(by_paths(self._connection, question))}
+        candidates = list(_known(self._connection, list(chosen), found))
+        ranked = rank(question, candidates, lexical, cosines)
+        results: list[Result] = []
+        files = WorkingFiles()
+        for known, score in ranked:
+            if len(results) == k:
+                break
+            result = self._result(len(results) + 1, known, score, found.places[known.blob_id], files)
+            if result is not None:
+                results.append(result)
+        return SearchResults(question.text, found.coverage, tuple(results))
+
+    def _scope(self, filters: Filters) -> Scope:
+        """Return the scope, from the last question if it was asked of the same chunks and nothing was indexed since."""
+        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._seen:
+            self._scopes.clear()
+            self._vectors.clear()
+            self._seen = version
+        if filters not in self._scopes:
+            self._scopes.clear()  # the temporary tables hold one scope
+            self._scopes[filters] = scope(self._connection, filters)
+        found = self._scopes[filters]
+        for model_id in found.embeddings:
+            if model_id not in self._vectors:
+                dimension = _model(self._connection, model_id)[1]
+                self._vectors[model_id] = Vectors(self._connection, self._home, model_id, dimension)
+        return found
+
+    def _embed(self, model_id: int, text: str) -> npt.NDArray[np.float32]:
+        if model_id not in self._encoders:
+            path, _, fingerprint = _model(self._connection, model_id)
+            encoder = Encoder(checkpoint=path)
+            if encoder.fingerprint != fingerprint:
+                raise CheckpointError(
+                    f"the checkpoint {path or encoder.name} is not the one that was indexed with: "
+                    "run `kuberian index` again to embed with it"
+                )
+            self._encoders[model_id] = encoder
+        return self._encoders[model_id].encode([text])[0]
+
+    def _result(self, rank: int, known: Known, score: float, places: list[Place], files: WorkingFiles) -> Result | None:
+        """Return the result for the first of a blob's places that still exists, or None if they are all gone."""
+        language, encoding, content = self._connection.execute(
+            "SELECT language, encoding, content FROM blobs WHERE id = ?", (known.blob_id,)
+        ).fetchone()
+        start, end, signature = self._connection.execute(
+            "SELECT start_line, end_line, signature FROM chunks WHERE id = ?", (known.chunk_id,)
+        ).fetchone()
+        lines = lines_of(inflate(content))
+        for place in places:
+            if place.snapshot.revision is None:
+                now = files.locate(place.snapshot.root / place.path, encoding, lines[start - 1 : end], start)
+            else:
+                now = Lines(start, end, stale=False)
+            if now is not None:
+                return Result(
+                    rank=rank,
+                    repository=place.snapshot.repository,
+                    root=str(place.snapshot.root),
+                    revision=place.snapshot.revision,
+                    path=place.path,
+                    start_line=now.start_line,
+                    end_line=now.end_line,
+                    language=language or "text",
+                    kind=known.kind,
+                    symbol=known.symbol,
+                    signature=signature,
+                    score=round(score, 4),
+                    text=slice_lines(lines, start, end),
+                    stale=now.stale,
+                )
+        return None
+
+
+def _known(connection: sqlite3.Connection, chunk_ids: list[int], found: Scope) -> Iterator[Known]:
+    marks = ",".join("?" * len(chunk_ids))
+    rows = connection.execute(
+        f"""
+        SELECT chunks.id, blob_id, language, kind, symbol FROM chunks JOIN blobs ON blobs.id = blob_id
+        WHERE chunks.id IN ({marks})
+        """,
+        chunk_ids,
+    )
+    for chunk_id, blob_id, language, kind, symbol in rows:
+        yield Known(chunk_id, blob_id, found.places[blob_id][0].path, language, kind, symbol)
+
+
+def _model(connection: sqlite3.Connection, model_id: int) -> tuple[str | None, int, str]:
+    """Return a model's checkpoint folder (None: the bundled one), dimension and fingerprint."""
+    row = connection.execute("SELECT path, dimension, fingerprint FROM models WHERE id = ?", (model_id,)).fetchone()
+    return row[0], row[1], row[2]
