@@ -1,0 +1,273 @@
+"""From the text of a file to its chunks: one algorithm for every language.
+
+1. The outline (indexer/outline.py) gives the definitions and the rows where statements begin.
+2. A definition that is small enough is one chunk. A container, or one that is too large, is opened: what it defines
+   becomes chunks of its own, what is left of it are its parts.
+3. Neighbours that are small and on the same level are joined.
+4. What is still too large is cut where the outermost statements begin.
+
+Text without a grammar goes through the last two steps alone, with borders guessed from indentation and blank lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+from indexer.grammar import load
+from indexer.outline import CONTAINERS, Definition, Outline, outline
+
+CHUNKER_VERSION = 1
+"""Grows when chunks or passages change, so that stored blobs are cut again."""
+
+TARGET = 1000
+"""Characters without indentation that joined neighbours and parts grow to; about what the encoder's 256 tokens hold."""
+MAX = 1500
+"""A definition up to this size is not cut: its end would be unread by the encoder, but it would be torn as well."""
+SMALL = 200
+"""Neighbours are joined while one of them is smaller than this."""
+_VALUES = frozenset("constant variable field property type macro".split())
+"""Kinds that only become chunks of their own when they are not small: else they stay with what is around them."""
+_MAX_OPEN = 16
+"""Definitions within definitions that are opened; deeper ones stay in their parent's chunk."""
+_MAX_NAMES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A definition that begins in a chunk."""
+
+    line: int
+    """Line of the definition itself, from 1: below decorators and comments."""
+    kind: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Lines of a file that belong together. Lines count from 1, both ends included; only "\\n" ends a line."""
+
+    start_line: int
+    end_line: int
+    kind: str
+    """function, method, class, …; "code" for what defines nothing or several things, "text" where there is no grammar."""
+    symbol: str | None
+    """Scope and name: "Server.Handler.serve"."""
+    signature: str | None
+    """One line."""
+    scope: str | None
+    """What encloses it: "Server.Handler"."""
+    doc: str | None
+    """What the docstring or the comment above says."""
+    part: int = 0
+    """0: all of the definition. Of a definition cut into parts: 1 for the one with its head, 2 … for the others."""
+    names: tuple[Name, ...] = ()
+    """What is defined in the chunk, its own definition first, then inner and joined ones."""
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Rows start..end (from 0) of one owner: the index of a definition, or -1."""
+
+    start: int
+    end: int
+    owner: int
+    joined: bool = False
+
+
+def cut(text: str, language: str | None) -> list[Chunk]:
+    """Cut a file into chunks: sorted, without overlaps, every line that is not blank in exactly one.
+
+    A pure function of the text and of the language's name (indexer/languages.py). Never raises.
+    """
+    return _Cut(text, language).run()
+
+
+class _Cut:
+    """The state of cutting one file."""
+
+    def __init__(self, text: str, language: str | None) -> None:
+        self.lines = text.split("\n")
+        grammar = load(language) if language else None
+        found = outline(text, self.lines, grammar) if grammar else None
+        self.parsed = found is not None
+        self.outline = found or Outline((), {})
+        self.definitions = self.outline.definitions
+        # size of rows a..b: sums[b + 1] - sums[a]
+        self.sums = list(accumulate((len(line.strip()) for line in self.lines), initial=0))
+
+    def run(self) -> list[Chunk]:
+        own = self._choose()
+        pieces = self._join(self._runs(self._paint(own)))
+        parts = [part for piece in pieces for part in self._split(piece)]
+        return self._chunks(parts)
+
+    def _size(self, start: int, end: int) -> int:
+        return self.sums[end + 1] - self.sums[start]
+
+    def _choose(self) -> list[bool]:
+        """Which definitions become chunks of their own."""
+        own, opened = [], []
+        depth: list[int] = []
+        last_start = [-1] * (len(self.definitions) + 1)  # of the last own definition below each parent
+        has_inner = {d.parent for d in self.definitions}
+        for index, d in enumerate(self.definitions):
+            level = depth[d.parent] + 1 if d.parent >= 0 else 0
+            size = self._size(d.start, d.end)
+            free = (d.parent < 0 or opened[d.parent]) and d.start > last_start[d.parent] and level < _MAX_OPEN
+            free = free and (size >= SMALL or d.kind not in _VALUES)
+            if free:
+                last_start[d.parent] = d.start
+            own.append(free)
+            depth.append(level)
+            opens = d.kind in CONTAINERS or size > MAX
+            opened.append(free and opens and index in has_inner)
+        return own
+
+    def _paint(self, own: list[bool]) -> list[int]:
+        """The owner of each row: the innermost definition that is a chunk of its own."""
+        owners = [-1] * len(self.lines)
+        for index, d in enumerate(self.definitions):
+            if own[index]:
+                owners[d.start : d.end + 1] = [index] * (d.end + 1 - d.start)
+        return owners
+
+    def _runs(self, owners: list[int]) -> list[_Piece]:
+        """Rows of one owner that follow each other, without blank ends; closing brackets go with what they close."""
+        pieces: list[_Piece] = []
+        row, count = 0, len(owners)
+        while row < count:
+            first, owner = row, owners[row]
+            while row < count and owners[row] == owner:
+                row += 1
+            start, end = first, row - 1
+            while start <= end and not self.lines[start].strip():
+                start += 1
+            while end > start and not self.lines[end].strip():
+                end -= 1
+            if start > end:
+                continue
+            if pieces and end - start < 3 and not any(map(_has_word, self.lines[start : end + 1])):
+                pieces[-1].end = end
+                continue
+            pieces.append(_Piece(start, end, owner))
+        return pieces
+
+    def _join(self, pieces: list[_Piece]) -> list[_Piece]:
+        """Join small neighbours on one level."""
+        result: list[_Piece] = []
+        for piece in pieces:
+            if result and self._joinable(result[-1], piece):
+                last = result[-1]
+                last.joined = last.joined or last.owner != piece.owner or last.owner < 0
+                last.end = piece.end
+            else:
+                result.append(piece)
+        return result
+
+    def _joinable(self, one: _Piece, other: _Piece) -> bool:
+        if self._level(one.owner) != self._level(other.owner):
+            return False
+        sizes = self._size(one.start, one.end), self._size(other.start, other.end)
+        return sum(sizes) <= TARGET and self._is_minor(one, sizes[0]) and self._is_minor(other, sizes[1])
+
+    def _level(self, owner: int) -> int:
+        return self.definitions[owner].parent if owner >= 0 else -1
+
+    def _is_minor(self, piece: _Piece, size: int) -> bool:
+        """Whether a piece is not worth a chunk: loose statements, or a definition of one line."""
+        if piece.owner < 0 or piece.joined:
+            return True
+        d = self.definitions[piece.owner]
+        return size < SMALL and d.end == d.line
+
+    def _split(self, piece: _Piece) -> list[_Piece]:
+        """Cut a piece that is too large where the outermost statements begin."""
+        parts = []
+        start, end = piece.start, piece.end
+        while self._size(start, end) > MAX:
+            row = self._border(start, end, piece.owner)
+            if row is None:
+                break
+            last = row - 1
+            while last > start and not self.lines[last].strip():
+                last -= 1
+            parts.append(replace(piece, start=start, end=last))
+            start = row
+            while not self.lines[start].strip():
+                start += 1
+        parts.append(replace(piece, start=start, end=end))
+        return parts
+
+    def _border(self, start: int, end: int, owner: int) -> int | None:
+        """The best row in start + 1 .. end to begin the next part at; None if there is only one row."""
+        best, best_rank = None, (1 << 30, 0)
+        row = max(start, self._head_row(owner)) + 1
+        if self._size(start, row - 1) > 2 * MAX:  # the comment above is a book of its own
+            row = start + 1
+        while row <= end:
+            size = self._size(start, row - 1)
+            if size > TARGET and best is not None:
+                break
+            if self.lines[row].strip():
+                rank = (self._depth(row) if size >= TARGET // 3 else 1 << 29, -row)
+                if rank < best_rank:
+                    best, best_rank = row, rank
+            row += 1
+        return best
+
+    def _head_row(self, owner: int) -> int:
+        return self.definitions[owner].line if owner >= 0 else -1
+
+    def _depth(self, row: int) -> int:
+        """How unwilling a cut before `row` is: the depth of the statement that begins there."""
+        if self.parsed:
+            depth = self.outline.borders.get(row, 1 << 20)
+            comes_after_comment = self.lines[row - 1].lstrip().startswith(("//", "#", "/*", "*", "--"))
+            return 2 * depth + comes_after_comment
+        line = self.lines[row]
+        indentation = min(len(line) - len(line.lstrip()), 40)
+        return 2 * indentation + bool(self.lines[row - 1].strip())
+
+    def _chunks(self, pieces: list[_Piece]) -> list[Chunk]:
+        counts: dict[int, int] = {}
+        for piece in pieces:
+            if not piece.joined:
+                counts[piece.owner] = counts.get(piece.owner, 0) + 1
+        seen: dict[int, int] = {}
+        names = self._names()
+        chunks = []
+        for piece in pieces:
+            held = tuple(
+                Name(d.line + 1, d.kind, d.symbol)
+                for row in range(piece.start, piece.end + 1)
+                for d in names.get(row, ())
+            )[:_MAX_NAMES]
+            lines = piece.start + 1, piece.end + 1
+            if piece.owner < 0 or piece.joined:
+                chunks.append(self._loose(lines, piece, held))
+                continue
+            d = self.definitions[piece.owner]
+            part = 0
+            if counts[piece.owner] > 1:
+                part = seen[piece.owner] = seen.get(piece.owner, 0) + 1
+            chunks.append(Chunk(*lines, d.kind, d.symbol, d.signature, d.scope, d.doc, part, held))
+        return chunks
+
+    def _names(self) -> dict[int, list[Definition]]:
+        names: dict[int, list[Definition]] = {}
+        for d in self.definitions:
+            names.setdefault(d.line, []).append(d)
+        return names
+
+    def _loose(self, lines: tuple[int, int], piece: _Piece, held: tuple[Name, ...]) -> Chunk:
+        """A chunk that is no definition, or several."""
+        kinds = {name.kind for name in held} - _VALUES
+        kind = kinds.pop() if len(kinds) == 1 else "code" if self.parsed else "text"
+        level = self._level(piece.owner)
+        scope = self.definitions[level].symbol if level >= 0 else None
+        return Chunk(*lines, kind, None, None, scope, None, 0, held)
+
+
+def _has_word(line: str) -> bool:
+    return any(map(str.isalnum, line)) and line.strip() not in ("end", "fi", "done", "esac", "#endif")

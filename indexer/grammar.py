@@ -1,0 +1,168 @@
+"""From a row of the language table to a parser that cannot run away, and to rules ready to be applied to nodes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TypeAlias
+
+from tree_sitter import Language as TreeSitterLanguage
+from tree_sitter import Node, Parser, Tree
+
+from indexer.languages import BY_NAME, Language, Rule
+
+_OPERATIONS_PER_BYTE = 2.0
+_OPERATIONS_PER_REPORT = 100
+_FREE_REPORTS = 20_000
+"""A parse reports its progress once per 100 operations, and is given up after so many reports and 2 operations a byte.
+Ordinary source takes 0.6 operations a byte, and 1.1 at most; what is no source can take thousands. Counting instead of
+timing keeps the cut of a file the same on every machine; a report stands for some 20 µs."""
+_PIECE = 1 << 12
+_REREAD = 20
+_FREE_BYTES = 1 << 26
+"""What the lexer may read in all, in pieces: 64 MB and 20 times the file. A file of unclosed comments makes it read the
+rest of the file once per comment, within few operations; a byte takes it 9 ns."""
+
+_MAX_MATCHED = 80
+
+Step: TypeAlias = Callable[[Node], "Node | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRule:
+    """A `Rule` whose paths are functions."""
+
+    kind: str
+    name: Step
+    body: Step | None
+    scope: Step | None
+    holds: Callable[[Node, bytes], bool] | None
+    top: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What it takes to outline a file of one language."""
+
+    language: Language
+    parser: Parser
+    rules: dict[str, tuple[BoundRule, ...]]
+    docstring: Step | None
+
+    def parse(self, data: bytes) -> Tree | None:
+        """The syntax tree of UTF-8 `data`, or None if the parser needs far more steps than source takes."""
+        steps = served = 0
+        view = memoryview(data)
+        limit = _FREE_REPORTS + int(_OPERATIONS_PER_BYTE * len(data) / _OPERATIONS_PER_REPORT)
+        most_bytes = _FREE_BYTES + _REREAD * len(data)
+
+        def is_over(offset: int, has_error: bool) -> bool:
+            nonlocal steps
+            steps += 1
+            return steps > limit or served > most_bytes
+
+        def read(offset: int, point: object) -> memoryview:
+            nonlocal served
+            served += _PIECE
+            return view[offset : offset + _PIECE] if served <= most_bytes else view[:0]
+
+        try:
+            tree = self.parser.parse(read, encoding="utf8", progress_callback=is_over)
+        except ValueError:  # "Parsing failed": cancelled
+            tree = None
+        if tree is None or served > most_bytes:
+            self.parser.reset()
+            return None
+        return tree
+
+
+@cache
+def load(language: str) -> Grammar | None:
+    """The grammar of a language by its name; None for languages that have none, or whose wheel is not installed."""
+    row = BY_NAME.get(language)
+    if row is None or not row.grammar:
+        return None
+    module, function = row.grammar.split(":")
+    try:
+        pointer = getattr(import_module(module), function)()
+        parser = Parser(TreeSitterLanguage(pointer))
+    except (ImportError, AttributeError, ValueError):  # not there, or made for another tree-sitter: cut by lines
+        return None
+    rules = {
+        node_type: tuple(map(_bind, found if isinstance(found, tuple) else (found,)))
+        for node_type, found in row.rules.items()
+    }
+    return Grammar(row, parser, rules, _path(row.docstring) if row.docstring else None)
+
+
+def _bind(rule: Rule) -> BoundRule:
+    return BoundRule(
+        kind=rule.kind,
+        name=_path(rule.name),
+        body=_path(rule.body) if rule.body else None,
+        scope=_path(rule.scope) if rule.scope else None,
+        holds=_condition(rule.only) if rule.only else None,
+        top=rule.top,
+    )
+
+
+def _path(path: str) -> Step:
+    """The function that follows `path` (see `Rule`) from a node, and gives None where a step leads nowhere."""
+    steps = [(_step(step.rstrip("*")), step.endswith("*")) for step in path.split("/") if step]
+
+    def follow(node: Node) -> Node | None:
+        for step, repeated in steps:
+            below = step(node)
+            if below is None and not repeated:
+                return None
+            while below is not None:
+                node = below
+                below = step(node) if repeated else None
+        return node
+
+    return follow
+
+
+def _step(step: str) -> Step:
+    alternatives = step.split("|")
+    if len(alternatives) == 1 and not step.startswith("<"):
+        return lambda node: node.child_by_field_name(step)
+
+    def first(node: Node) -> Node | None:
+        for name in alternatives:
+            if not name.startswith("<"):
+                if below := node.child_by_field_name(name):
+                    return below
+                continue
+            wanted = name[1:-1]
+            for child in node.named_children:
+                if child.type == wanted:
+                    return child
+        return None
+
+    return first
+
+
+def _condition(only: str) -> Callable[[Node, bytes], bool]:
+    if match := re.match(r"([^=~]*)~(.*)", only):
+        path, pattern = _path(match[1]), re.compile(match[2])
+
+        def says(node: Node, data: bytes) -> bool:
+            found = path(node)
+            if found is None or found.end_byte - found.start_byte > _MAX_MATCHED:
+                return False
+            # not found.text: of a tree that was read in pieces it ends the process (tree-sitter 0.26.1)
+            return bool(pattern.fullmatch(data[found.start_byte : found.end_byte].decode("utf-8", "replace")))
+
+        return says
+    target, _, types = only.partition("=")
+    path, allowed = _path(target), frozenset(types.split("|")) if types else None
+
+    def leads(node: Node, data: bytes) -> bool:
+        found = path(node)
+        return found is not None and (allowed is None or found.type in allowed)
+
+    return leads
