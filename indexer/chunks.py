@@ -26,7 +26,7 @@ MAX = 1500
 """A definition up to this size is not cut: its end would be unread by the encoder, but it would be torn as well."""
 SMALL = 200
 """Neighbours are joined while one of them is smaller than this."""
-_VALUES = frozenset("constant variable field property type macro".split())
+_VALUES = frozenset({"constant", "variable", "field", "property", "type", "macro"})
 """Kinds that only become chunks of their own when they are not small: else they stay with what is around them."""
 _MAX_OPEN = 16
 """Definitions within definitions that are opened; deeper ones stay in their parent's chunk."""
@@ -45,12 +45,12 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Lines of a file that belong together. Lines count from 1, both ends included; only "\\n" ends a line."""
+    """Lines of a file that belong together. Lines count from 1, both ends included; only a line feed ends a line."""
 
     start_line: int
     end_line: int
     kind: str
-    """function, method, class, …; "code" for what defines nothing or several things, "text" where there is no grammar."""
+    """function, method, class, …; "code" for what defines nothing or several things, "text" without a grammar."""
     symbol: str | None
     """Scope and name: "Server.Handler.serve"."""
     signature: str | None
@@ -107,7 +107,8 @@ class _Cut:
 
     def _choose(self) -> list[bool]:
         """Which definitions become chunks of their own."""
-        own, opened = [], []
+        own: list[bool] = []
+        opened: list[bool] = []
         depth: list[int] = []
         last_start = [-1] * (len(self.definitions) + 1)  # of the last own definition below each parent
         has_inner = {d.parent for d in self.definitions}

@@ -1,4 +1,4 @@
-"""All that is known of each language, in one table: adding a language is adding a row here and a fixture in tests/chunks.
+"""All that is known of each language, in one table: a new language is a row here and a fixture in tests/chunks.
 
 A row says how files of the language are recognised, which wheel holds its grammar, and which syntax nodes define what.
 The cutting itself (indexer/chunks.py) knows no language.
@@ -31,7 +31,7 @@ class Rule:
     """A condition: "path" must exist, or "path=type|type" must lead to a node of one of these types, or "path~regex"
     must lead to text that the expression matches whole."""
     top: bool = False
-    """Whether the rule holds only outside of functions: an assignment is a constant of the module or the class there."""
+    """Whether the rule holds only outside of functions, where an assignment is a constant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import re
 
-_BINARY = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_BINARY = _words(
     """
-    7z a aac ai apk avi avif bin blend bmp br bz2 cab class cur dat db dds deb dex dill dll dmg doc docx dylib ear eot eps exe fbx
-    flac gif glb gz heic hdf5 h5 icns ico iso jar jpeg jpg jks keystore lib lz4 m4a mid mkv mo mov mp3 mp4 mpeg mpg
-    nib npy npz o obj odp ods odt ogg onnx otf parquet pb pdb pdf pfx pickle pkl png ppt pptx psd pt pth pyc pyd pyo
-    rar rpm safetensors so sqlite sqlite3 swf tar tflite tgz tif tiff ttf war wasm wav webm webp whl wma wmv woff
-    woff2 xcf xls xlsx xz zip zst
-    """.split()
+    7z a aac ai apk avi avif bin blend bmp br bz2 cab class cur dat db dds deb dex dill dll dmg doc docx dylib
+    ear eot eps exe fbx flac gif glb gz heic hdf5 h5 icns ico iso jar jpeg jpg jks keystore lib lz4 m4a mid
+    mkv mo mov mp3 mp4 mpeg mpg nib npy npz o obj odp ods odt ogg onnx otf parquet pb pdb pdf pfx pickle pkl
+    png ppt pptx psd pt pth pyc pyd pyo rar rpm safetensors so sqlite sqlite3 swf tar tflite tgz tif tiff ttf
+    war wasm wav webm webp whl wma wmv woff woff2 xcf xls xlsx xz zip zst
+    """
 )
 """Extensions of formats that are never text. `.dat`, `.bin` and `.db` have no text form worth asking about either."""
 
-_LOCK_FILES = frozenset(
+_LOCK_FILES = _words(
     """
     package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock poetry.lock uv.lock
     pdm.lock pipfile.lock conda-lock.yml cargo.lock gemfile.lock composer.lock go.sum go.work.sum mix.lock pubspec.lock
     podfile.lock package.resolved flake.lock paket.lock packages.lock.json gradle.lockfile buildscript-gradle.lockfile
     .terraform.lock.hcl cartfile.resolved stack.yaml.lock cabal.project.freeze rebar.lock
     shard.lock dub.selections.json chart.lock requirements.lock module.bazel.lock .pnp.cjs .pnp.loader.mjs
-    """.split()
+    """
 )
 
 _GENERATED_NAMES = re.compile(

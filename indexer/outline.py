@@ -15,7 +15,22 @@ from indexer.grammar import BoundRule, Grammar
 from indexer.languages import Language
 
 CONTAINERS = frozenset(
-    "class struct union interface enum trait impl module namespace object protocol extension service contract mixin".split()
+    {
+        "class",
+        "struct",
+        "union",
+        "interface",
+        "enum",
+        "trait",
+        "impl",
+        "module",
+        "namespace",
+        "object",
+        "protocol",
+        "extension",
+        "service",
+        "mixin",
+    }
 )
 """Kinds whose functions are methods, and whose members are not local."""
 _LOCAL = frozenset({"function", "method", "constructor"})
@@ -63,7 +78,7 @@ class Outline:
 
 
 def outline(text: str, lines: list[str], grammar: Grammar) -> Outline | None:
-    """The outline of `text`, whose `lines` are split at "\\n"; None if it cannot be parsed within bounds."""
+    """The outline of `text`, whose `lines` end at line feeds; None if it cannot be parsed within bounds."""
     data = text.encode("utf-8", "replace")
     tree = grammar.parse(data)
     if tree is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from indexer.chunks import Chunk
 
 MAX_CHARS = 2400
-"""More than the encoder's 256 tokens ever hold (9 characters a token): bounds what one endless line costs to tokenize."""
+"""More than the encoder's 256 tokens hold; bounds what one endless line costs to tokenize."""
 
 
 def passage(chunk: Chunk, code: str, language: str | None) -> str:

@@ -90,7 +90,9 @@ def test_huge_and_deep_files_are_cut_within_300_megabytes(case):
         "assert_covered(text, cut(text, language))\n"
         "print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, case], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", program, case], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     unit = 1 if sys.platform == "darwin" else 1024
     before, after = (int(number) * unit for number in done.stdout.split())
