@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from kuberian.errors import UsageError
+from kuberian.store.texts import storable
 from kuberian.words import parts, words
 
 # A pasted stack trace or a page of an issue is a question; a pasted file is a mistake.
@@ -127,7 +128,7 @@ class Question:
 
 def ask(text: str) -> Question:
     """Take a question apart. Raises UsageError if it is empty or far too long."""
-    text = text.strip()
+    text = storable(text).strip()
     if not text:
         raise UsageError('the question is empty: ask for something, as in `kuberian search "where is auth"`')
     if len(text) > MAX_CHARACTERS:

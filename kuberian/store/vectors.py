@@ -55,8 +55,7 @@ class Vectors:
     def _nearest_in_file(self, vector: Floats, allowed: Ids, k: int) -> tuple[Ids, Floats]:
         if self._index is None or not len(allowed):
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        import faiss
-
+        faiss = _faiss()
         bits = np.zeros(int(allowed[-1]) // 8 + 1, np.uint8)
         np.bitwise_or.at(bits, allowed >> 3, (1 << (allowed & 7)).astype(np.uint8))
         selector = faiss.IDSelectorBitmap(bits)
@@ -73,8 +72,7 @@ def write_file(
 
     Returns whether a file was written. Memory holds one copy of the vectors as float16.
     """
-    import faiss
-
+    faiss = _faiss()
     index, last = (None, 0) if anew else _current_file(connection, home, model_id)
     lag = _count(connection, "SELECT count(*) FROM embeddings WHERE model_id = ? AND id > ?", model_id, last)
     rows = index.ntotal if index is not None else 0
@@ -114,10 +112,15 @@ def remove_unused_files(connection: sqlite3.Connection, home: Home) -> None:
             file.unlink(missing_ok=True)
 
 
-def _write_durably(index: Any, path: Path) -> int:
+def _faiss() -> Any:
+    """Import FAISS when it is first needed. Untyped: its annotations are the C++ classes', not their wrappers'."""
     import faiss
 
-    faiss.write_index(index, os.fspath(path))
+    return faiss
+
+
+def _write_durably(index: Any, path: Path) -> int:
+    _faiss().write_index(index, os.fspath(path))
     with path.open("rb") as file:
         os.fsync(file.fileno())
     return path.stat().st_size
@@ -135,9 +138,7 @@ def _current_file(connection: sqlite3.Connection, home: Home, model_id: int) -> 
     try:
         if path.stat().st_size != row[3]:
             return None, 0
-        import faiss
-
-        index = faiss.read_index(os.fspath(path))
+        index = _faiss().read_index(os.fspath(path))
     except (OSError, RuntimeError):
         return None, 0
     return (index, int(row[2])) if index.ntotal == row[1] else (None, 0)
