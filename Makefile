@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 	$(BIN)/kuberian search --home .demo -k 3 "where are line numbers checked against the file on disk"
 
 test: $(VENV)/.test-installed
-	$(BIN)/python -m pytest -n 2 -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
 
 # Crash and soak tests: half an hour.
 test-long: $(VENV)/.test-installed

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 HomeOption = Annotated[str | None, typer.Option(help="The folder that Kuberian keeps its index in.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+# Set to anything, an internal error shows where it happened.
+DEBUG_VARIABLE = "KUBERIAN_DEBUG"
+
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Semantic code search that you keep: index git repositories, then ask in plain words. Offline, on one CPU.",
@@ -153,6 +156,19 @@ def gc(
 
 
 @app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Show what Kuberian runs on: the encoder's engine, why it was chosen, and the versions of what it stands on."""
+    from kuberian.doctor import examine
+
+    found = examine()
+    if as_json:
+        _print_json(found)
+    else:
+        for name, value in found.items():
+            print(f"{name:<12}{value}")
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from kuberian import __version__
@@ -162,8 +178,9 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line: an error is one line on standard error and its exit status."""
+    warnings.showwarning = _show_warning
     try:
-        status = app(standalone_mode=False)
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except typer.TyperException as error:
         status = _usage_error(error)
     except KuberianError as error:
@@ -174,13 +191,17 @@ def main() -> None:
         # The reader of our pipe has what it wanted. Nothing may be flushed to it any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        status = _fail(
+            f"internal error: {type(error).__name__}: {error}: please report it with what {DEBUG_VARIABLE}=1 prints", 3
+        )
     sys.exit(status if isinstance(status, int) else 0)
 
 
 def _usage_error(error: typer.TyperException) -> int:
     message = error.format_message().rstrip(".")
-    if not message:  # no command: the help was printed
-        return 2
     if message.startswith("No such option") and len(sys.argv) > 1 and sys.argv[1] == "search":
         message += "; a question that begins with - goes after --"
     return _fail(f"{message}: see `kuberian --help`", 2)
@@ -191,6 +212,11 @@ def _fail(message: str, exit_status: int) -> int:
 
     print(f"kuberian: {printable(message)}", file=sys.stderr)
     return exit_status
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Print a warning as a line for a user, without the place in our code that raised it."""
+    _fail(str(message), 0)
 
 
 def _progress() -> BarProgress | PlainProgress:

@@ -30,7 +30,7 @@ def by_words(connection: sqlite3.Connection, question: Question) -> dict[int, fl
     rows = connection.execute(
         f"""
         SELECT rowid, bm25(chunk_words, {weights}) AS score FROM chunk_words
-        WHERE chunk_words MATCH ? AND rowid IN (SELECT id FROM scope_chunks)
+        WHERE chunk_words MATCH ? AND +rowid IN (SELECT id FROM scope_chunks)
         ORDER BY score, rowid LIMIT {POOL}
         """,
         (match,),

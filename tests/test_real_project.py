@@ -10,6 +10,9 @@ from indexer import index
 from searcher import Searcher
 from tests.sdists import FLASK, as_repository
 
+# One worker: the project is embedded once.
+pytestmark = pytest.mark.xdist_group("flask")
+
 SRC = "src/flask/"
 QUESTIONS = [
     ("where is the session cookie signed", {"sessions.py"}),

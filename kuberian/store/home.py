@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -121,10 +121,9 @@ class Home:
             ) from error
         try:
             holder = {"process": os.getpid(), "since": now()}
-            (self.folder / HOLDER).write_text(json.dumps(holder), encoding="utf-8")
+            with suppress(OSError):  # a full disk: what matters will say so
+                (self.folder / HOLDER).write_text(json.dumps(holder), encoding="utf-8")
             yield
-        except OSError as error:
-            raise HomeError(f"the home {self.folder} cannot be written: {error}") from error
         finally:
             (self.folder / HOLDER).unlink(missing_ok=True)
             lock.release()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kuberian.errors import HomeError
 from kuberian.store.home import Home, now, transaction
 
 Floats = npt.NDArray[np.float32]
@@ -120,10 +121,15 @@ def _faiss() -> Any:
 
 
 def _write_durably(index: Any, path: Path) -> int:
-    _faiss().write_index(index, os.fspath(path))
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    return path.stat().st_size
+    try:
+        _faiss().write_index(index, os.fspath(path))
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        return path.stat().st_size
+    except (OSError, RuntimeError) as error:  # FAISS raises RuntimeError with the C library's reason
+        path.unlink(missing_ok=True)
+        reason = str(error).strip().splitlines()[-1]
+        raise HomeError(f"{path} cannot be written ({reason}): make room; what was embedded is kept") from error
 
 
 def _current_file(connection: sqlite3.Connection, home: Home, model_id: int) -> tuple[Any, int]:

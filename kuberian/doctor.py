@@ -1,0 +1,37 @@
+"""What Kuberian runs on, for `kuberian doctor` and for reports of mistakes."""
+
+from __future__ import annotations
+
+import platform
+import sqlite3
+import subprocess
+
+
+def examine() -> dict[str, str]:
+    """Return names and values in the order in which they are printed. Loads the model."""
+    import faiss
+    import numpy
+
+    from kuberian import Encoder, __version__
+    from kuberian.encoder import available_cores
+
+    encoder = Encoder()
+    return {
+        "kuberian": __version__,
+        "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "cores": str(available_cores()),
+        "engine": encoder.engine,
+        "model": f"{encoder.name}, {encoder.dimension} dimensions, {encoder.max_tokens} tokens",
+        "numpy": numpy.__version__,
+        "faiss": faiss.__version__,
+        "sqlite": sqlite3.sqlite_version,
+        "git": _git_version(),
+    }
+
+
+def _git_version() -> str:
+    try:
+        done = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "not found: indexing needs it"
+    return done.stdout.strip().removeprefix("git version ")
