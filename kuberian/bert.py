@@ -15,14 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from kuberian.checkpoint import Checkpoint, Config
 from kuberian.safetensors_file import Array, Tensor
-
-X = TypeVar("X")  # rows of tokens, as an engine keeps them: an array, or a buffer that a later run fills
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,11 @@ class Model:
     layers: tuple[Layer, ...]
 
 
-class Operations(Protocol[X]):
+# Rows of tokens, as an engine keeps them: an array, or a buffer that a later run fills.
+X: TypeAlias = Any
+
+
+class Operations(Protocol):
     """What an engine does to a batch of sequences. `x` may be changed in place; use the returned value."""
 
     def layer_norm(self, x: X, norm: Any) -> X:
@@ -84,7 +86,7 @@ class Operations(Protocol[X]):
         """linear(x) + residual: [tokens, any], [tokens, hidden] -> [tokens, hidden]."""
 
 
-def transformer(op: Operations[X], model: Model, x: X) -> X:
+def transformer(op: Operations, model: Model, x: X) -> X:
     """Token embeddings to token vectors: [tokens, hidden] -> [tokens, hidden]."""
     x = op.layer_norm(x, model.embedding_norm)
     for layer in model.layers:
@@ -93,14 +95,14 @@ def transformer(op: Operations[X], model: Model, x: X) -> X:
     return x
 
 
-def self_attention(op: Operations[X], layer: Layer, x: X) -> X:
+def self_attention(op: Operations, layer: Layer, x: X) -> X:
     """Mix the tokens of each sequence, and add x: [tokens, hidden] -> [tokens, hidden]."""
     qkv = op.linear(x, layer.qkv)  # [tokens, 3 * hidden]
     context = op.attention(qkv)  # [tokens, hidden]
     return op.linear_add(context, layer.attention_output, x)
 
 
-def feed_forward(op: Operations[X], layer: Layer, x: X) -> X:
+def feed_forward(op: Operations, layer: Layer, x: X) -> X:
     """Work on each token by itself, and add x: [tokens, hidden] -> [tokens, hidden]."""
     h = op.linear_activation(x, layer.intermediate)  # [tokens, intermediate]
     return op.linear_add(h, layer.output, x)

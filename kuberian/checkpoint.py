@@ -16,6 +16,9 @@ from kuberian.safetensors_file import Tensor, open_tensors
 
 BUNDLED = Path(__file__).parent / "checkpoints" / "all-MiniLM-L6-v2"
 
+# Ranges of activations that int8 needs; a checkpoint without them runs in float32.
+CALIBRATION = "calibration.safetensors"
+
 ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_python": "gelu",

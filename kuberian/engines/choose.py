@@ -1,49 +1,117 @@
-"""Which engine and precision this machine gets."""
+"""Which engine and precision this machine gets, and why."""
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import warnings
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from kuberian import mkl
+from kuberian import mkl, onednn
 from kuberian.bert import Model
 from kuberian.engines import Engine
 from kuberian.errors import EngineError, UsageError
 
-PRECISIONS = ("auto", "float32")
-ENGINES = ("auto", "mkl", "numpy")
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")
+ENGINES = ("auto", "onednn", "mkl", "numpy")
 
 
 class EngineWarning(UserWarning):
     """A faster engine is missing; the message is one line."""
 
 
-def make_engine(model: Model, precision: str = "auto", engine: str = "auto") -> Engine:
-    """Make the fastest engine that can be had, or the one that is asked for.
+@dataclass(frozen=True)
+class Choice:
+    """An engine, a precision, and a sentence for people who wonder."""
 
-    Raises UsageError for an unknown name, EngineError if an engine that was asked for cannot be used. With "auto", an
-    MKL that should be there and is not costs an EngineWarning, once.
+    engine: str
+    precision: str
+    reason: str
+
+
+def choose(precision: str = "auto", engine: str = "auto", calibrated: bool = True) -> Choice:
+    """Choose for this machine; `calibrated`: the ranges that int8 needs are known for the checkpoint.
+
+    precision "auto" is KUBERIAN_PRECISION if set, else int8 where it is both fast and calibrated, else float32.
+    bfloat16 is never chosen: where CPUs run it fast they run int8 faster, and it runs slower than float32 on some.
+    Raises UsageError for an unknown name, EngineError if what was asked for cannot be had here.
     """
+    if precision == "auto":
+        precision = os.environ.get("KUBERIAN_PRECISION", "") or "auto"
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
     if engine not in ENGINES:
         raise UsageError(f"unknown engine {engine!r}; choose one of {', '.join(ENGINES)}")
+    if engine in ("auto", "onednn"):
+        try:
+            return _onednn(precision, calibrated)
+        except EngineError as error:
+            if engine == "onednn" or precision in ("bfloat16", "int8"):
+                raise
+            why_not = str(error)
+    else:
+        why_not = "asked for"
+        if precision in ("bfloat16", "int8"):
+            raise EngineError(f"the engine {engine} has no {precision}; leave the engine to Kuberian, or take float32")
     if engine != "numpy":
         try:
-            library = mkl.load()
+            mkl.load()
+            return Choice("mkl", "float32", why_not)
         except EngineError as error:
             if engine == "mkl":
                 raise
             _warn_once(f"{error}; using NumPy's BLAS, which is slower")
-        else:
-            from kuberian.engines.mkl_engine import MklEngine
+            why_not = f"{why_not}; {error}"
+    return Choice("numpy", "float32", why_not)
 
-            return MklEngine(model, library)
+
+def _onednn(precision: str, calibrated: bool) -> Choice:
+    """Choose a precision on oneDNN; raises EngineError if it cannot be had."""
+    library = onednn.load()
+    vnni, bf16 = library.has(onednn.ISA_AVX512_VNNI), library.has(onednn.ISA_AVX512_BF16)
+    if precision == "bfloat16" and not bf16:
+        raise EngineError("this CPU has no bfloat16 arithmetic (AVX512_BF16); use float32 or int8")
+    if precision == "int8" and not calibrated:
+        raise EngineError("int8 needs a calibration of this checkpoint; use float32")
+    if precision != "auto":
+        return Choice("onednn", precision, "asked for")
+    if vnni and calibrated:
+        return Choice("onednn", "int8", "oneDNN is installed, and the CPU multiplies bytes (VNNI)")
+    without = (
+        "the checkpoint is not calibrated for int8"
+        if vnni
+        else "the CPU has no AVX512 VNNI, without which int8 is slow"
+    )
+    return Choice("onednn", "float32", f"oneDNN is installed, but {without}")
+
+
+def make_engine(
+    model: Model, precision: str = "auto", engine: str = "auto", calibration: Path | None = None
+) -> tuple[Engine, Choice]:
+    """Make the engine that `choose` chooses; `calibration`: file with the ranges of int8's activations.
+
+    With "auto", an MKL that should be there and cannot be used costs an EngineWarning, once per process.
+    """
+    choice = choose(precision, engine, calibrated=calibration is not None and calibration.is_file())
+    if choice.engine == "onednn":
+        from kuberian.engines.onednn_engine import OneDnnEngine
+
+        ranges = None
+        if choice.precision == "int8" and calibration:
+            from kuberian.calibration import load_ranges
+
+            ranges = load_ranges(calibration, model.config.layers)
+        return OneDnnEngine(model, onednn.load(), choice.precision, ranges), choice
+    if choice.engine == "mkl":
+        from kuberian.engines.mkl_engine import MklEngine
+
+        return MklEngine(model, mkl.load()), choice
     from kuberian.engines.numpy_engine import NumpyEngine
 
-    return NumpyEngine(model)
+    return NumpyEngine(model), choice
 
 
 @cache

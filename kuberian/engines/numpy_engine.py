@@ -87,15 +87,21 @@ class NumpyWorker:
         context = self.buffers.get("context", len(qkv), self.config.hidden)
         start = 0
         for length in self.lengths:
-            heads = qkv[start : start + length].reshape(length, 3, self.config.heads, -1)
-            q, k, v = heads.transpose(1, 2, 0, 3)  # each [heads, tokens, head size]
-            scores = q @ k.transpose(0, 2, 1)  # [heads, tokens, tokens]
-            scores -= scores.max(-1, keepdims=True)
-            np.exp(scores, out=scores)
-            scores /= scores.sum(-1, keepdims=True)
-            context[start : start + length] = (scores @ v).transpose(1, 0, 2).reshape(length, -1)
+            rows = slice(start, start + length)
+            q, k, v = np.split(qkv[rows], 3, axis=1)
+            context[rows] = attend(q, k, v, self.config.heads)
             start += length
         return context
+
+
+def attend(q: Array, k: Array, v: Array, heads: int) -> Array:
+    """softmax(q kᵀ) v in each head: [queries, hidden], [keys, hidden], [keys, hidden] -> [queries, hidden]."""
+    q, k, v = (x.reshape(len(x), heads, -1).transpose(1, 0, 2) for x in (q, k, v))  # [heads, tokens, head size]
+    scores = q @ k.transpose(0, 2, 1)  # [heads, queries, keys]
+    scores -= scores.max(-1, keepdims=True)
+    np.exp(scores, out=scores)
+    scores /= scores.sum(-1, keepdims=True)
+    return (scores @ v).transpose(1, 0, 2).reshape(q.shape[1], -1)
 
 
 def gelu(x: Array) -> None:

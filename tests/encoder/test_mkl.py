@@ -32,7 +32,8 @@ print(encoder.engine, *(str(w.message) for w in caught), sep="|")
 
 def engine_and_warnings(library: Path) -> list[str]:
     """Use an Encoder in a new process with KUBERIAN_MKL set: the engine, then every warning."""
-    environment = {"KUBERIAN_MKL": str(library), "PATH": "/usr/bin:/bin"}
+    # Without oneDNN, which would be taken first
+    environment = {"KUBERIAN_MKL": str(library), "KUBERIAN_ONEDNN": "/nowhere", "PATH": "/usr/bin:/bin"}
     done = subprocess.run([sys.executable, "-c", ENCODE], env=environment, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().split("|")

@@ -46,7 +46,7 @@ def test_vectors_of_512_tokens_are_those_of_libtorch(engine: str) -> None:
     checkpoint = open_checkpoint()
     sequences = Tokens(checkpoint.tokenizer_file, checkpoint.config.vocabulary, 512).encode(LONG)
     assert max(map(len, sequences)) == 512
-    worker = make_engine(fold(checkpoint), engine=engine).worker()
+    worker = make_engine(fold(checkpoint), "float32", engine)[0].worker()
     vectors = pool(worker.token_vectors(sequences), [len(ids) for ids in sequences], "mean")
     assert_same(vectors, REFERENCE["tokens_512"][-len(LONG) :])
 
