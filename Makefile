@@ -3,6 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Where tests make their repositories: not inside this one, and nowhere but in the user's cache folder.
+TEMPORARY := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kuberian/tests
+PYTEST := TMPDIR="$(TEMPORARY)" $(BIN)/python -m pytest
 
 .PHONY: demo test test-long lint format clean
 
@@ -13,11 +16,13 @@ demo: $(VENV)/.installed
 	$(BIN)/kuberian search --home .demo -k 3 "where are line numbers checked against the file on disk"
 
 test: $(VENV)/.test-installed
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
+	@mkdir -p "$(TEMPORARY)"
+	$(PYTEST) -n 2 --dist loadgroup -m "not long"
 
 # Crash and soak tests: half an hour.
 test-long: $(VENV)/.test-installed
-	$(BIN)/python -m pytest -m long
+	@mkdir -p "$(TEMPORARY)"
+	$(PYTEST) -m long
 
 lint: $(VENV)/.lint-installed
 	$(BIN)/ruff check .

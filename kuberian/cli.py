@@ -96,7 +96,10 @@ def search(
 
 @app.command()
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Show the home: its repositories, when each was indexed, files, chunks, coverage and sizes."""
+    """Show what is indexed, since when, and its size.
+
+    Of each repository: when and at which commit it was indexed, files, chunks and coverage.
+    """
     from kuberian import show
     from kuberian.store.home import Home
     from kuberian.store.status import status as describe
@@ -141,7 +144,10 @@ def gc(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for an index run to end.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Drop what no snapshot uses: contents and embeddings of files as they were before."""
+    """Drop what no snapshot uses any more.
+
+    The home keeps contents and embeddings of files as they were before, so that going back costs nothing.
+    """
     from kuberian.store.garbage import collect_garbage
     from kuberian.store.home import Home
 
@@ -157,7 +163,7 @@ def gc(
 
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
-    """Show what Kuberian runs on: the encoder's engine, why it was chosen, and the versions of what it stands on."""
+    """Show what Kuberian runs on: the engine and versions."""
     from kuberian.doctor import examine
 
     found = examine()
@@ -180,7 +186,7 @@ def main() -> None:
     """Run the command line: an error is one line on standard error and its exit status."""
     warnings.showwarning = _show_warning
     try:
-        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        status = app(sys.argv[1:] or ["--help"], prog_name="kuberian", standalone_mode=False)
     except typer.TyperException as error:
         status = _usage_error(error)
     except KuberianError as error:
