@@ -15,7 +15,10 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from indexer.grammar import load
+from indexer.language import Language
+from indexer.languages import BY_NAME
 from indexer.outline import CONTAINERS, Definition, Outline, outline
+from indexer.sketch import sketch
 
 CHUNKER_VERSION = 1
 """Grows when chunks or passages change, so that stored blobs are cut again."""
@@ -25,9 +28,12 @@ TARGET = 1000
 MAX = 1500
 """A definition up to this size is not cut: its end would be unread by the encoder, but it would be torn as well."""
 SMALL = 200
-"""Neighbours are joined while one of them is smaller than this."""
-_VALUES = frozenset({"constant", "variable", "field", "property", "type", "macro"})
-"""Kinds that only become chunks of their own when they are not small: else they stay with what is around them."""
+"""What is smaller than this may stay with its neighbours, and a class with all its members."""
+_VALUES = frozenset(
+    "constant variable field property type rule key section element target index statement".split()  # noqa: SIM905
+)
+"""Kinds that become chunks of their own only when they are not small, as any definition of one line; else they stay
+with what is around them."""
 _MAX_OPEN = 16
 """Definitions within definitions that are opened; deeper ones stay in their parent's chunk."""
 _MAX_NAMES = 64
@@ -88,10 +94,10 @@ class _Cut:
 
     def __init__(self, text: str, language: str | None) -> None:
         self.lines = text.split("\n")
-        grammar = load(language) if language else None
-        found = outline(text, self.lines, grammar) if grammar else None
-        self.parsed = found is not None
-        self.outline = found or Outline((), {})
+        row = BY_NAME.get(language) if language else None
+        self.default_kind = "text" if row is None or row.prose else "code"
+        self.outline = self._outline(text, row)
+        self.parsed = bool(self.outline.borders)
         self.definitions = self.outline.definitions
         # size of rows a..b: sums[b + 1] - sums[a]
         self.sums = list(accumulate((len(line.strip()) for line in self.lines), initial=0))
@@ -101,6 +107,12 @@ class _Cut:
         pieces = self._join(self._runs(self._paint(own)))
         parts = [part for piece in pieces for part in self._split(piece)]
         return self._chunks(parts)
+
+    def _outline(self, text: str, row: Language | None) -> Outline:
+        if row and row.lines:
+            return sketch(self.lines, row)
+        grammar = load(row.name) if row else None
+        return (outline(text, self.lines, grammar) if grammar else None) or Outline((), {})
 
     def _size(self, start: int, end: int) -> int:
         return self.sums[end + 1] - self.sums[start]
@@ -116,12 +128,12 @@ class _Cut:
             level = depth[d.parent] + 1 if d.parent >= 0 else 0
             size = self._size(d.start, d.end)
             free = (d.parent < 0 or opened[d.parent]) and d.start > last_start[d.parent] and level < _MAX_OPEN
-            free = free and (size >= SMALL or d.kind not in _VALUES)
+            free = free and (size >= SMALL or (d.kind not in _VALUES and d.end > d.line))
             if free:
                 last_start[d.parent] = d.start
             own.append(free)
             depth.append(level)
-            opens = d.kind in CONTAINERS or size > MAX
+            opens = size > (SMALL if d.kind in CONTAINERS else MAX)
             opened.append(free and opens and index in has_inner)
         return own
 
@@ -170,17 +182,12 @@ class _Cut:
         if self._level(one.owner) != self._level(other.owner):
             return False
         sizes = self._size(one.start, one.end), self._size(other.start, other.end)
-        return sum(sizes) <= TARGET and self._is_minor(one, sizes[0]) and self._is_minor(other, sizes[1])
+        return sum(sizes) <= TARGET and all(
+            piece.owner < 0 or piece.joined or self.definitions[piece.owner].kind in _VALUES for piece in (one, other)
+        )
 
     def _level(self, owner: int) -> int:
         return self.definitions[owner].parent if owner >= 0 else -1
-
-    def _is_minor(self, piece: _Piece, size: int) -> bool:
-        """Whether a piece is not worth a chunk: loose statements, or a definition of one line."""
-        if piece.owner < 0 or piece.joined:
-            return True
-        d = self.definitions[piece.owner]
-        return size < SMALL and d.end == d.line
 
     def _split(self, piece: _Piece) -> list[_Piece]:
         """Cut a piece that is too large where the outermost statements begin."""
@@ -264,7 +271,7 @@ class _Cut:
     def _loose(self, lines: tuple[int, int], piece: _Piece, held: tuple[Name, ...]) -> Chunk:
         """A chunk that is no definition, or several."""
         kinds = {name.kind for name in held} - _VALUES
-        kind = kinds.pop() if len(kinds) == 1 else "code" if self.parsed else "text"
+        kind = kinds.pop() if len(kinds) == 1 else self.default_kind
         level = self._level(piece.owner)
         scope = self.definitions[level].symbol if level >= 0 else None
         return Chunk(*lines, kind, None, None, scope, None, 0, held)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,8 @@ from typing import TypeAlias
 from tree_sitter import Language as TreeSitterLanguage
 from tree_sitter import Node, Parser, Tree
 
-from indexer.languages import BY_NAME, Language, Rule
+from indexer.language import Language, Rule
+from indexer.languages import BY_NAME
 
 _OPERATIONS_PER_BYTE = 2.0
 _OPERATIONS_PER_REPORT = 100
@@ -51,6 +53,7 @@ class Grammar:
     parser: Parser
     rules: dict[str, tuple[BoundRule, ...]]
     docstring: Step | None
+    leads: dict[str, re.Pattern[bytes]]
 
     def parse(self, data: bytes) -> Tree | None:
         """The syntax tree of UTF-8 `data`, or None if the parser needs far more steps than source takes."""
@@ -87,15 +90,22 @@ def load(language: str) -> Grammar | None:
         return None
     module, function = row.grammar.split(":")
     try:
-        pointer = getattr(import_module(module), function)()
-        parser = Parser(TreeSitterLanguage(pointer))
+        parser = Parser(_language(getattr(import_module(module), function)()))
     except (ImportError, AttributeError, ValueError):  # not there, or made for another tree-sitter: cut by lines
         return None
     rules = {
         node_type: tuple(map(_bind, found if isinstance(found, tuple) else (found,)))
         for node_type, found in row.rules.items()
     }
-    return Grammar(row, parser, rules, _path(row.docstring) if row.docstring else None)
+    leads = {node_type: re.compile(begins.encode()) for node_type, begins in row.leads.items()}
+    return Grammar(row, parser, rules, _path(row.docstring) if row.docstring else None, leads)
+
+
+def _language(pointer: object) -> TreeSitterLanguage:
+    """Take the pointer that a wheel gives: older ones give a bare number, at which tree-sitter warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return TreeSitterLanguage(pointer)
 
 
 def _bind(rule: Rule) -> BoundRule:
@@ -127,23 +137,24 @@ def _path(path: str) -> Step:
 
 
 def _step(step: str) -> Step:
-    alternatives = step.split("|")
-    if len(alternatives) == 1 and not step.startswith("<"):
-        return lambda node: node.child_by_field_name(step)
+    """The function that takes one step: to a field, a node type, the first named child, or the first of several."""
+    alternatives = [_single_step(one) for one in step.split("|")]
+    if len(alternatives) == 1:
+        return alternatives[0]
 
     def first(node: Node) -> Node | None:
-        for name in alternatives:
-            if not name.startswith("<"):
-                if below := node.child_by_field_name(name):
-                    return below
-                continue
-            wanted = name[1:-1]
-            for child in node.named_children:
-                if child.type == wanted:
-                    return child
-        return None
+        return next((below for one in alternatives if (below := one(node))), None)
 
     return first
+
+
+def _single_step(step: str) -> Step:
+    if step == "[0]":
+        return lambda node: node.named_child(0) if node.named_child_count else None
+    if step.startswith("<"):
+        wanted = step[1:-1]
+        return lambda node: next((child for child in node.children if child.type == wanted), None)
+    return lambda node: node.child_by_field_name(step)
 
 
 def _condition(only: str) -> Callable[[Node, bytes], bool]:

@@ -6,13 +6,13 @@ One walk over the nodes that span several lines, in document order and without r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import dedent
 
 from tree_sitter import Node
 
 from indexer.grammar import BoundRule, Grammar
-from indexer.languages import Language
+from indexer.language import Language
 
 CONTAINERS = frozenset(
     {
@@ -32,7 +32,9 @@ CONTAINERS = frozenset(
         "mixin",
     }
 )
-"""Kinds whose functions are methods, and whose members are not local."""
+"""Kinds whose members are chunks of their own."""
+_OWNERS = CONTAINERS - {"module", "namespace"}
+"""Kinds whose functions are called methods."""
 _LOCAL = frozenset({"function", "method", "constructor"})
 """Kinds whose inside is local: no constants of the module are found there."""
 
@@ -86,6 +88,25 @@ def outline(text: str, lines: list[str], grammar: Grammar) -> Outline | None:
     return _Walk(data, lines, grammar).run(tree.root_node)
 
 
+@dataclass(slots=True)
+class _Visit:
+    """A node that the walk comes to."""
+
+    node: Node
+    depth: int = 0
+    parent: int = -1
+    """Index of the definition around it."""
+    top: bool = True
+    """Whether it is not local to a function."""
+    start: int = -1
+    """The row where what wraps or leads it begins, -1 for nothing."""
+    until: int = -1
+    """The row where what belongs to it ends, if that is after the node."""
+
+    def inside(self, index: int, kind: str) -> _Visit:
+        return _Visit(self.node, self.depth, index, self.top and kind not in _LOCAL)
+
+
 class _Walk:
     """The state of one walk."""
 
@@ -97,96 +118,137 @@ class _Walk:
         self.borders: dict[int, int] = {}
 
     def run(self, root: Node) -> Outline:
-        rules, language = self.grammar.rules, self.grammar.language
-        wrappers, leads = language.wrappers, language.leads
-        borders = self.borders
-        # node, its depth, the definition around it, whether that is not local, the row where a wrapper around it begins
-        stack: list[tuple[Node, int, int, bool, int]] = [(root, 0, -1, True, -1)]
+        rules = self.grammar.rules
+        stack = [_Visit(root)]
         while stack:
-            node, depth, parent, top, wrapped = stack.pop()
+            visit = stack.pop()
+            node = visit.node
             for rule in rules.get(node.type, ()):
-                if (top or not rule.top) and (rule.holds is None or rule.holds(node, self.data)):
-                    found = self._define(node, rule, parent, wrapped)
-                    if found:
-                        self.definitions.append(found)
-                        parent, wrapped = len(self.definitions) - 1, -1
-                        top = top and found.kind not in _LOCAL
+                if (visit.top or not rule.top) and (rule.holds is None or rule.holds(node, self.data)):
+                    if self._define(visit, rule):
+                        visit = visit.inside(len(self.definitions) - 1, self.definitions[-1].kind)
                     break
-            if depth > _MAX_DEPTH or node.child_count > _MAX_CHILDREN:
-                continue
-            wraps = node.type in wrappers
-            below: list[tuple[Node, int, int, bool, int]] = []
-            lead = -1
-            for child in node.children:
-                row, end = child.start_point.row, child.end_point.row
-                if borders.get(row, 1 << 30) > depth:
-                    borders[row] = depth
-                kind = child.type
-                if kind in leads:
-                    lead = row if lead < 0 else lead
-                    continue
-                start = lead if lead >= 0 else -1
-                if wraps:
-                    own = wrapped if wrapped >= 0 else node.start_point.row
-                    start = own if start < 0 else min(own, start)
-                if end > row or (top and (kind in rules or kind in wrappers)):
-                    below.append((child, depth + 1, parent, top, start))
-                if child.is_named and not child.is_extra:
-                    lead = -1
-                    wraps = (
-                        wraps and kind not in rules
-                    )  # of several definitions in one statement, the first has its start
-            stack.extend(reversed(below))
-        return Outline(tuple(self.definitions), borders)
+            if visit.depth <= _MAX_DEPTH and node.child_count <= _MAX_CHILDREN:
+                stack.extend(reversed(self._below(visit)))
+        return Outline(tuple(self.definitions), self.borders)
 
-    def _define(self, node: Node, rule: BoundRule, parent: int, wrapped: int) -> Definition | None:
+    def _below(self, visit: _Visit) -> list[_Visit]:
+        """The children that are worth a visit, each with the row where what leads it begins."""
+        rules, leads = self.grammar.rules, self.grammar.leads
+        wrappers, tails = self.grammar.language.wrappers, self.grammar.language.tails
+        node, borders, depth, top = visit.node, self.borders, visit.depth, visit.top
+        wrapped = -1
+        if node.type in wrappers:
+            wrapped = visit.start if visit.start >= 0 else node.start_point.row
+        below: list[_Visit] = []
+        lead = -1
+        for child in node.children:
+            row, end = child.start_point.row, child.end_point.row
+            if borders.get(row, 1 << 30) > depth:
+                borders[row] = depth
+            kind = child.type
+            if kind in leads and leads[kind].match(self.data, child.start_byte, child.end_byte):
+                lead = row if lead < 0 else lead
+                continue
+            if kind in tails and below:
+                below[-1].until = end
+            if end > row or (top and (kind in rules or kind in wrappers)):
+                start = lead if wrapped < 0 else wrapped if lead < 0 else min(wrapped, lead)
+                below.append(_Visit(child, depth + 1, visit.parent, top, start))
+            if child.is_named and not child.is_extra:
+                lead = -1
+                if kind in rules:
+                    wrapped = -1  # of several definitions in one statement, the first has its start
+        return below
+
+    def _define(self, visit: _Visit, rule: BoundRule) -> bool:
+        """Add what the node defines, if it has a name."""
+        node = visit.node
+        signature = self._signature(node, rule)
         named = rule.name(node)
         if named is None:
-            return None
-        name = _clean_name(self._text(named, _MAX_NAME * 2), rule.kind)
+            return False
+        text = self._text(named, 2 * _MAX_NAME) if named is not node else signature or ""
+        name = clean_name(text, rule.kind)
         if not name or name == "_":
-            return None
-        outer = self.definitions[parent] if parent >= 0 else None
+            return False
+        outer = self.definitions[visit.parent] if visit.parent >= 0 else None
         scope = outer.symbol if outer else None
         if rule.scope and (receiver := rule.scope(node)):
             scope = _receiver(self._text(receiver, _MAX_NAME)) or scope
         symbol = f"{scope}.{name}" if scope and len(scope) < _MAX_NAME else name
-        if _QUALIFIED.fullmatch(name):
+        if rule.kind in _LOCAL and _QUALIFIED.fullmatch(name):
             scope = symbol.rpartition(".")[0]
-        kind = "method" if rule.kind == "function" and outer and outer.kind in CONTAINERS else rule.kind
-        line = node.start_point.row
-        end = node.end_point.row - (node.end_point.column == 0 and node.end_point.row > line)
-        start = wrapped if 0 <= wrapped < line else line
+        kind = kind_inside(rule.kind, outer)
+        first_row = node.start_point.row
+        line = self._head(node).start_point.row
+        end = max(node.end_point.row - (node.end_point.column == 0), first_row, visit.until)
+        if self._continues(symbol, first_row, visit.parent):
+            self.definitions[-1] = replace(self.definitions[-1], end=end)
+            return False
+        start = visit.start if 0 <= visit.start < first_row else first_row
         first = comment_above(self.lines, start, self.grammar.language)
-        doc = clean_comment(self.lines[first:start], self.grammar.language) if first < start else None
+        doc = self._doc(node, self.lines[first:line], start - first)
+        self.definitions.append(Definition(first, line, end, visit.parent, kind, symbol, scope or None, signature, doc))
+        return True
+
+    def _continues(self, symbol: str, row: int, parent: int) -> bool:
+        """Whether a definition only adds to the last: another equation of it, or the body after its overloads."""
+        if not self.definitions:
+            return False
+        last = self.definitions[-1]
+        return last.end + 1 == row and last.symbol == symbol and last.parent == parent and last.kind in _LOCAL
+
+    def _doc(self, node: Node, above: list[str], comment: int) -> str | None:
+        """What documents a node: a string in it, or among the lines above it, the first of which are a comment."""
         if self.grammar.docstring and (string := self.grammar.docstring(node)):
-            doc = clean_string(self._text(string, 2 * _MAX_DOC)) or doc
-        return Definition(first, line, end, parent, kind, symbol, scope or None, self._signature(node, rule), doc)
+            return clean_string(self._text(string, 2 * _MAX_DOC))
+        if self.grammar.leads and (quoted := re.search(r'"""(.*?)"""', "\n".join(above), re.DOTALL)):
+            return clean_string(quoted[1])
+        return clean_comment(above[:comment], self.grammar.language)
+
+    def _head(self, node: Node) -> Node:
+        """The first node of a definition that is no annotation."""
+        attributes = self.grammar.language.attributes
+        if not attributes:
+            return node
+        children = node.children
+        if children and children[0].type == "modifiers":
+            children = [*children[0].children, *children[1:]]
+        return next((child for child in children if child.type not in attributes), node)
 
     def _text(self, node: Node, limit: int) -> str:
         start = node.start_byte
         return self.data[start : min(node.end_byte, start + limit)].decode("utf-8", "replace")
 
     def _signature(self, node: Node, rule: BoundRule) -> str | None:
-        start, end = node.start_byte, node.end_byte
+        start, end = self._head(node).start_byte, node.end_byte
         body = rule.body(node) if rule.body else None
         if body is not None and body.start_byte > start:
             end = body.start_byte
         text = self.data[start : min(end, start + 4 * _MAX_SIGNATURE)].decode("utf-8", "replace")
         if body is None:
             text = text.split("\n", 1)[0]
-        text = " ".join(text.split()).rstrip(" {:=(") if body is not None else text.strip().rstrip(" {")
+        text = (
+            " ".join(text.split()).removesuffix("=>").rstrip(" {:=(") if body is not None else text.strip().rstrip(" {")
+        )
         return text[:_MAX_SIGNATURE] or None
 
 
-def _clean_name(text: str, kind: str) -> str:
+def kind_inside(kind: str, outer: Definition | None) -> str:
+    """The kind of what is defined inside of `outer`: functions of a class are its methods."""
+    return "method" if kind == "function" and outer and outer.kind in _OWNERS else kind
+
+
+def clean_name(text: str, kind: str) -> str:
     """A name as symbols show it: without quotes and white space, scopes joined by dots."""
     name = " ".join(text.split()).strip("\"'`")
     if kind in CONTAINERS:
         name = re.sub(r"\s*[<\[(].*", "", name)
-    elif kind == "test":
-        return name[:_MAX_NAME]
+    elif kind in ("test", "section", "block", "rule", "key", "element"):
+        return name.replace('"', "")[:_MAX_NAME]
     name = re.sub(r"<[^<>]*>(?=::)", "", name).replace("::", ".").strip(".")
+    name = re.sub(r"(?<=\w):(?=\w)", ".", name)
     for prefix in ("module.exports.", "exports.", "this."):
         name = name.removeprefix(prefix)
     return name.replace(".prototype.", ".")[:_MAX_NAME]
@@ -240,7 +302,7 @@ def clean_comment(rows: list[str], language: Language) -> str | None:
         line = row.strip()
         for mark in (*(language.block_comment or ()), *language.line_comment):
             line = line.removeprefix(mark).removesuffix(mark if language.block_comment else "")
-        kept.append(line.strip("*/!-#;=~ \t"))
+        kept.append(line.lstrip("*/!-#;=~|'% \t").rstrip("*/-#;=~ \t"))
     return "\n".join(kept).strip()[:_MAX_DOC] or None
 
 

@@ -1,0 +1,85 @@
+"""What a row of the language table can say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one type of syntax node defines something.
+
+    Paths (`name`, `body`, `scope`, `only`) lead from the node to one below it. Steps are joined by "/": a field's name,
+    a node type in angle brackets (the first such child), "[0]" (the first named child), or several of these joined by
+    "|" (the first that is there). A step that ends in "*" is taken again while it leads somewhere, perhaps never.
+    """
+
+    kind: str
+    name: str = "name"
+    """Path to the name. Empty: the name is all that stands before the body."""
+    body: str = "body"
+    """Path to the body: the signature is what stands before it. Empty: the signature is the first line."""
+    scope: str = ""
+    """Path to a node that names the enclosing scope, where that is not around the node (Go's receivers)."""
+    only: str = ""
+    """A condition: "path" must exist, or "path=type|type" must lead to a node of one of these types, or "path~regex"
+    must lead to text that the expression matches whole."""
+    top: bool = False
+    """Whether the rule holds only outside of functions, where an assignment is a constant."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineRule:
+    """How a line defines something, in a language that is outlined without a grammar."""
+
+    kind: str
+    pattern: str
+    """What the line matches from its start, indentation included; the group `name` is the name. A group `level`, if
+    there is one, says by its length how deep a heading is."""
+    ends: str = "brace"
+    """"brace": where the first bracket "{" closes. "indent": before the next line that is indented no deeper and does
+    not begin with a closing word. "next": before the next definition by such a rule, of the same level or above."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Language:
+    """One row of the table."""
+
+    name: str
+    extensions: tuple[str, ...] = ()
+    filenames: tuple[str, ...] = ()
+    shebangs: tuple[str, ...] = ()
+    grammar: str = ""
+    """`module:function` in a wheel."""
+    rules: Mapping[str, Rule | tuple[Rule, ...]] = field(default_factory=dict)
+    """Node type → what it defines. Of several rules, the first whose condition holds."""
+    lines: tuple[LineRule, ...] = ()
+    """Instead of a grammar: how lines define. Neither: the text is cut by blank lines and indentation."""
+    fence: str = ""
+    """With `lines`: what begins and ends a passage in which no line defines anything (Markdown's code)."""
+    prose: bool = False
+    """Text for people, of which what defines nothing is no code."""
+    wrappers: frozenset[str] = frozenset()
+    """Node types around a definition that belong to it: decorated, exported, templated."""
+    leads: Mapping[str, str] = field(default_factory=dict)
+    """Node type → how its text begins (a regular expression; empty: anyhow), for siblings before a definition
+    that belong to it: attributes, decorators, type signatures."""
+    tails: frozenset[str] = frozenset()
+    """Node types after a definition, as siblings, that belong to it: Dart's function bodies."""
+    attributes: frozenset[str] = frozenset()
+    """Node types at the beginning of a definition that are not yet its signature: annotations."""
+    line_comment: tuple[str, ...] = ("//",)
+    block_comment: tuple[str, str] | None = ("/*", "*/")
+    docstring: str = ""
+    """Path from a definition to the string in its body that documents it; empty: the comment above does."""
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
+    return frozenset(text.split())
+
+
+def leads(text: str) -> Mapping[str, str]:
+    """Node types that lead a definition however they begin."""
+    return dict.fromkeys(text.split(), "")
