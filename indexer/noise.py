@@ -7,6 +7,7 @@ ranking can weigh it. Everything here is a pure function of its arguments.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 
 def _words(text: str) -> frozenset[str]:
@@ -104,3 +105,81 @@ def is_generated(text: str) -> bool:
 def _ends(pattern: re.Pattern[str], name: str) -> bool:
     """Whether a match of `pattern` reaches to the end of `name`."""
     return any(match.end() == len(name) for match in pattern.finditer(name))
+
+
+_TEST_FOLDERS = _words(
+    "test tests testing __tests__ spec specs testdata test-data fixtures __fixtures__ e2e __mocks__ mocks"
+)
+_EXAMPLE_FOLDERS = _words("example examples sample samples demo demos tutorial tutorials playground cookbook recipes")
+_DOCUMENTATION_FOLDERS = _words("doc docs documentation man website site wiki javadoc")
+_VENDORED_FOLDERS = _words(
+    """
+    vendor vendors vendored _vendor third_party third-party thirdparty 3rdparty external externals extern node_modules
+    bower_components jspm_packages site-packages pods carthage deps godeps .yarn web_modules
+    """
+)
+_BENCHMARK_FOLDERS = _words("bench benches benchmark benchmarks perf")
+_COMPATIBILITY_FOLDERS = _words("compat _compat compatibility legacy deprecated obsolete archive archived")
+_TEST_NAMES = re.compile(
+    r"""
+      test_.*\.py | conftest\.py | .*_spec\.(?:rb|lua|js|ts)
+    | .*_test\.(?:py|go|rb|cc|cpp|c|exs|dart|ts|js|php|lua|zig|sh|jl)
+    | .*[.-](?:test|spec|e2e|cy|stories)\.[cm]?[jt]sx? | test-.*\.[cm]?js
+    | .*(?:Test|Tests|TestCase|IT|Spec|Specs|Suite)
+      \.(?:java|kt|cs|scala|php|swift|groovy|hs|vb|fs|m)
+    | .*_tests?\.(?:rs|swift|ml|erl|hs) | tests?\.(?:rs|py|js|ts|hs|ml|c|cpp|go|zig|rb) | .*\.(?:bats|snap|t)
+    """,
+    re.VERBOSE,
+)
+_DOCUMENTATION_NAMES = re.compile(
+    r"(?i:readme|changelog|changes|history|news|contributing|authors|code_of_conduct|security|todo|upgrading|license"
+    r"|licence|copying|notice|faq|install|maintainers|roadmap)(?:[.-].*)?"
+    r"|.*\.(?i:md|mdx|rst|adoc|asciidoc|txt|tex|org|man|[1-8])"
+)
+_DECLARATION_NAMES = re.compile(r".*\.d\.[cm]?ts|.*\.pyi|.*\.mli|.*\.hs-boot|.*\.fsi")
+_GENERATED_FOLDERS = _words("generated __generated__ gen autogen codegen_output")
+
+_FOLDER_LABELS = (
+    ("test", _TEST_FOLDERS),
+    ("example", _EXAMPLE_FOLDERS),
+    ("documentation", _DOCUMENTATION_FOLDERS),
+    ("vendored", _VENDORED_FOLDERS),
+    ("benchmark", _BENCHMARK_FOLDERS),
+    ("compatibility", _COMPATIBILITY_FOLDERS),
+    ("generated", _GENERATED_FOLDERS),
+)
+_TEST_SUFFIXES = (".Tests", ".Test", ".UnitTests", ".IntegrationTests", "-tests", "_tests", "Tests", "-test")
+"""Of folders: .NET, Swift and Gradle name whole projects like this."""
+
+LABELS = ("test", "example", "documentation", "vendored", "generated", "benchmark", "compatibility", "declaration")
+"""All labels there are."""
+
+
+def labels(path: str, text: str = "", linguist: Mapping[str, bool] | None = None) -> frozenset[str]:
+    """What a file is besides code that the project runs: a set of `LABELS`, empty for most files.
+
+    `path`: relative to the repository, with "/". `text`: its content; only its first lines are read. `linguist`: what
+    .gitattributes says of the path: "linguist-generated", "linguist-vendored", "linguist-documentation" → set or unset.
+    What is set there holds whatever the path says, and what is unset there does not hold.
+
+    >>> sorted(labels("vendor/lib/tests/test_a.py"))
+    ['test', 'vendored']
+    """
+    *folders, name = path.split("/")
+    around = {folder.lower() for folder in folders}
+    found = {label for label, names in _FOLDER_LABELS if not around.isdisjoint(names)}
+    if any(folder.endswith(_TEST_SUFFIXES) for folder in folders):
+        found.add("test")
+    if _TEST_NAMES.fullmatch(name):
+        found.add("test")
+    if _DOCUMENTATION_NAMES.fullmatch(name):
+        found.add("documentation")
+    if _DECLARATION_NAMES.fullmatch(name):
+        found.add("declaration")
+    if _ends(_GENERATED_NAMES, name.lower()) or (text and is_generated(text)):
+        found.add("generated")
+    for attribute, holds in (linguist or {}).items():
+        label = attribute.removeprefix("linguist-")
+        if label in LABELS:
+            (found.add if holds else found.discard)(label)
+    return frozenset(found)
