@@ -1,12 +1,12 @@
 """From the text of a file to its chunks: one algorithm for every language.
 
 1. The outline (indexer/outline.py) gives the definitions and the rows where statements begin.
-2. A definition that is small enough is one chunk. A container, or one that is too large, is opened: what it defines
-   becomes chunks of its own, what is left of it are its parts.
-3. Neighbours that are small and on the same level are joined.
+2. A definition of more than one line is a chunk. A class, or what is too large and defines something, is opened:
+   what it defines becomes chunks of its own, what is left of it are its parts.
+3. What stands between them (imports, constants, functions of one line) stays together.
 4. What is still too large is cut where the outermost statements begin.
 
-Text without a grammar goes through the last two steps alone, with borders guessed from indentation and blank lines.
+Without a grammar, borders are guessed from indentation and blank lines.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from itertools import accumulate
 from indexer.grammar import load
 from indexer.language import Language
 from indexer.languages import BY_NAME
-from indexer.outline import CONTAINERS, Definition, Outline, outline
+from indexer.outline import CONTAINERS, Outline, outline
 from indexer.sketch import sketch
 
-CHUNKER_VERSION = 1
+CHUNKER_VERSION = 2
 """Grows when chunks or passages change, so that stored blobs are cut again."""
 
 TARGET = 1000
@@ -34,6 +34,8 @@ _VALUES = frozenset(
 )
 """Kinds that become chunks of their own only when they are not small, as any definition of one line; else they stay
 with what is around them."""
+_HOLDERS = CONTAINERS | {"constant", "variable", "field"}
+"""Kinds whose members become chunks of their own: classes, and objects that are assigned to a name."""
 _MAX_OPEN = 16
 """Definitions within definitions that are opened; deeper ones stay in their parent's chunk."""
 _MAX_NAMES = 64
@@ -78,7 +80,6 @@ class _Piece:
     start: int
     end: int
     owner: int
-    joined: bool = False
 
 
 def cut(text: str, language: str | None) -> list[Chunk]:
@@ -103,10 +104,8 @@ class _Cut:
         self.sums = list(accumulate((len(line.strip()) for line in self.lines), initial=0))
 
     def run(self) -> list[Chunk]:
-        own = self._choose()
-        pieces = self._join(self._runs(self._paint(own)))
-        parts = [part for piece in pieces for part in self._split(piece)]
-        return self._chunks(parts)
+        pieces = self._runs(self._paint(self._choose()))
+        return self._chunks([part for piece in pieces for part in self._split(piece)])
 
     def _outline(self, text: str, row: Language | None) -> Outline:
         if row and row.lines:
@@ -128,12 +127,12 @@ class _Cut:
             level = depth[d.parent] + 1 if d.parent >= 0 else 0
             size = self._size(d.start, d.end)
             free = (d.parent < 0 or opened[d.parent]) and d.start > last_start[d.parent] and level < _MAX_OPEN
-            free = free and (size >= SMALL or (d.kind not in _VALUES and d.end > d.line))
+            free = free and (size >= SMALL or (d.kind not in _VALUES and d.end > d.start))
             if free:
                 last_start[d.parent] = d.start
             own.append(free)
             depth.append(level)
-            opens = size > (SMALL if d.kind in CONTAINERS else MAX)
+            opens = size > (SMALL if d.kind in _HOLDERS else TARGET)
             opened.append(free and opens and index in has_inner)
         return own
 
@@ -165,29 +164,6 @@ class _Cut:
                 continue
             pieces.append(_Piece(start, end, owner))
         return pieces
-
-    def _join(self, pieces: list[_Piece]) -> list[_Piece]:
-        """Join small neighbours on one level."""
-        result: list[_Piece] = []
-        for piece in pieces:
-            if result and self._joinable(result[-1], piece):
-                last = result[-1]
-                last.joined = last.joined or last.owner != piece.owner or last.owner < 0
-                last.end = piece.end
-            else:
-                result.append(piece)
-        return result
-
-    def _joinable(self, one: _Piece, other: _Piece) -> bool:
-        if self._level(one.owner) != self._level(other.owner):
-            return False
-        sizes = self._size(one.start, one.end), self._size(other.start, other.end)
-        return sum(sizes) <= TARGET and all(
-            piece.owner < 0 or piece.joined or self.definitions[piece.owner].kind in _VALUES for piece in (one, other)
-        )
-
-    def _level(self, owner: int) -> int:
-        return self.definitions[owner].parent if owner >= 0 else -1
 
     def _split(self, piece: _Piece) -> list[_Piece]:
         """Cut a piece that is too large where the outermost statements begin."""
@@ -240,20 +216,15 @@ class _Cut:
     def _chunks(self, pieces: list[_Piece]) -> list[Chunk]:
         counts: dict[int, int] = {}
         for piece in pieces:
-            if not piece.joined:
-                counts[piece.owner] = counts.get(piece.owner, 0) + 1
+            counts[piece.owner] = counts.get(piece.owner, 0) + 1
         seen: dict[int, int] = {}
         names = self._names()
         chunks = []
         for piece in pieces:
-            held = tuple(
-                Name(d.line + 1, d.kind, d.symbol)
-                for row in range(piece.start, piece.end + 1)
-                for d in names.get(row, ())
-            )[:_MAX_NAMES]
+            held = tuple(name for row in range(piece.start, piece.end + 1) for name in names.get(row, ()))[:_MAX_NAMES]
             lines = piece.start + 1, piece.end + 1
-            if piece.owner < 0 or piece.joined:
-                chunks.append(self._loose(lines, piece, held))
+            if piece.owner < 0:
+                chunks.append(self._loose(lines, held))
                 continue
             d = self.definitions[piece.owner]
             part = 0
@@ -262,19 +233,18 @@ class _Cut:
             chunks.append(Chunk(*lines, d.kind, d.symbol, d.signature, d.scope, d.doc, part, held))
         return chunks
 
-    def _names(self) -> dict[int, list[Definition]]:
-        names: dict[int, list[Definition]] = {}
+    def _names(self) -> dict[int, list[Name]]:
+        names: dict[int, list[Name]] = {}
         for d in self.definitions:
-            names.setdefault(d.line, []).append(d)
+            for row in (d.line, *d.again):
+                names.setdefault(row, []).append(Name(row + 1, d.kind, d.symbol))
         return names
 
-    def _loose(self, lines: tuple[int, int], piece: _Piece, held: tuple[Name, ...]) -> Chunk:
+    def _loose(self, lines: tuple[int, int], held: tuple[Name, ...]) -> Chunk:
         """A chunk that is no definition, or several."""
         kinds = {name.kind for name in held} - _VALUES
         kind = kinds.pop() if len(kinds) == 1 else self.default_kind
-        level = self._level(piece.owner)
-        scope = self.definitions[level].symbol if level >= 0 else None
-        return Chunk(*lines, kind, None, None, scope, None, 0, held)
+        return Chunk(*lines, kind, None, None, None, None, 0, held)
 
 
 def _has_word(line: str) -> bool:

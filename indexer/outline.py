@@ -47,6 +47,7 @@ _MAX_NAME = 120
 _MAX_SIGNATURE = 240
 _MAX_DOC = 1000
 _MAX_COMMENT_ROWS = 200
+_MAX_AGAIN = 32
 _QUALIFIED = re.compile(r"[\w$~]+(?:[.:#]+[\w$~]+)+[?!]?")
 
 
@@ -68,6 +69,8 @@ class Definition:
     scope: str | None
     signature: str | None
     doc: str | None
+    again: tuple[int, ...] = ()
+    """The rows where it begins anew: overloads and their body, equations of one function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,8 @@ class _Walk:
         line = self._head(node).start_point.row
         end = max(node.end_point.row - (node.end_point.column == 0), first_row, visit.until)
         if self._continues(symbol, first_row, visit.parent):
-            self.definitions[-1] = replace(self.definitions[-1], end=end)
+            last = self.definitions[-1]
+            self.definitions[-1] = replace(last, end=end, again=(*last.again, line)[:_MAX_AGAIN])
             return False
         start = visit.start if 0 <= visit.start < first_row else first_row
         first = comment_above(self.lines, start, self.grammar.language)
