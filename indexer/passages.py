@@ -1,15 +1,24 @@
-"""What is embedded for a chunk: what it is called, what it says of itself, then its code."""
+"""What is embedded: the passage of a chunk, and the passage of a path.
+
+They are apart so that the same bytes are embedded once, wherever they lie and whatever their file is called. Their
+similarities to a question are added up: what a path says is worth as much as in the passage itself, or more (the table
+in docs/chunking.md).
+"""
 
 from __future__ import annotations
 
 from indexer.chunks import Chunk
+from kuberian.words import parts, words
 
 MAX_CHARS = 2400
 """More than the encoder's 256 tokens hold; bounds what one endless line costs to tokenize."""
 
+PATH_WEIGHT = 0.7
+"""What a path's similarity counts beside a passage's 1: the best of 0.1 … 1.5 on retrieval questions."""
+
 
 def passage(chunk: Chunk, code: str, language: str | None) -> str:
-    """The text that is embedded for `chunk`, whose lines are `code`.
+    """The text that is embedded for `chunk`, whose lines are `code`: what it is, where it belongs, then the code.
 
     A function of the file's content alone, without its path, so that renaming a file embeds nothing again.
     """
@@ -17,3 +26,20 @@ def passage(chunk: Chunk, code: str, language: str | None) -> str:
     if chunk.symbol and (chunk.scope or chunk.part > 1):
         head.append(f"{chunk.kind} {chunk.symbol}")
     return "\n".join([*head, code])[:MAX_CHARS]
+
+
+def path_passage(path: str) -> str:
+    """The text that is embedded for a path: its words, compound ones whole and in parts, without the extension.
+
+    >>> path_passage("src/authGuard/login_form.test.ts")
+    'src authguard auth guard login_form login form test'
+    """
+    folder, _, name = path.rpartition("/")
+    stem = name.rpartition(".")[0] or name
+    found = []
+    for word in words(f"{folder}/{stem}"):
+        found.append(word.lower())
+        pieces = parts(word)
+        if len(pieces) > 1:
+            found += map(str.lower, pieces)
+    return " ".join(found)[:MAX_CHARS]
