@@ -32,11 +32,11 @@ LENGTHS = (16, 64, 150, 256, 512)
 
 def kuberian(engine: str, precision: str) -> Embed:
     """Make an embedder of token ids with one of Kuberian's engines."""
-    from kuberian.bert import fold, pool
-    from kuberian.checkpoint import BUNDLED, CALIBRATION, open_checkpoint
+    from kuberian.bert import pool
+    from kuberian.checkpoint import BUNDLED, QUANTIZED, open_checkpoint
     from kuberian.engines.choose import make_engine
 
-    made, _ = make_engine(fold(open_checkpoint()), precision, engine, BUNDLED / CALIBRATION)
+    made, _ = make_engine(open_checkpoint(), precision, engine, BUNDLED / QUANTIZED)
     worker = made.worker()
     return lambda ids: pool(worker.token_vectors([list(row) for row in ids]), [ids.shape[1]] * len(ids), "mean")
 

@@ -53,12 +53,31 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Model:
-    """A BERT's weights."""
+class Embeddings:
+    """What turns token ids into rows, for all engines alike."""
 
     config: Config
     words: Tensor  # [vocabulary, hidden], in the mapped file
     positions: Array  # [positions, hidden], token type 0 added
+
+
+class Layers(Protocol):
+    """What an engine keeps of a model."""
+
+    @property
+    def embedding_norm(self) -> Any:
+        """The norm of the embeddings."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The transformer's layers."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A BERT's layers, in float32."""
+
+    config: Config
     embedding_norm: Any  # Norm
     layers: tuple[Layer, ...]
 
@@ -86,7 +105,7 @@ class Operations(Protocol):
         """linear(x) + residual: [tokens, any], [tokens, hidden] -> [tokens, hidden]."""
 
 
-def transformer(op: Operations, model: Model, x: X) -> X:
+def transformer(op: Operations, model: Layers, x: X) -> X:
     """Token embeddings to token vectors: [tokens, hidden] -> [tokens, hidden]."""
     x = op.layer_norm(x, model.embedding_norm)
     for layer in model.layers:
@@ -108,7 +127,7 @@ def feed_forward(op: Operations, layer: Layer, x: X) -> X:
     return op.linear_add(h, layer.output, x)
 
 
-def embed_tokens(model: Model, sequences: Sequence[Sequence[int]], out: Array) -> None:
+def embed_tokens(embeddings: Embeddings, sequences: Sequence[Sequence[int]], out: Array) -> None:
     """Sum of word, position and type embedding of packed sequences into out [tokens, hidden].
 
     Converts only the rows of the word embedding that occur.
@@ -116,8 +135,8 @@ def embed_tokens(model: Model, sequences: Sequence[Sequence[int]], out: Array) -
     start = 0
     for ids in sequences:
         end = start + len(ids)
-        out[start:end] = model.words.float32(np.asarray(ids))
-        out[start:end] += model.positions[: len(ids)]
+        out[start:end] = embeddings.words.float32(np.asarray(ids))
+        out[start:end] += embeddings.positions[: len(ids)]
         start = end
 
 
@@ -132,8 +151,21 @@ def pool(x: Array, lengths: Sequence[int], pooling: str) -> Array:
     return v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), np.float32(1e-12))
 
 
+def split_qkv(qkv: Linear) -> list[Linear]:
+    """Query, key and value of the joint projection."""
+    weights, biases = np.split(qkv.weight, 3), np.split(qkv.bias, 3)
+    return [Linear(weight, bias) for weight, bias in zip(weights, biases, strict=True)]
+
+
+def open_embeddings(checkpoint: Checkpoint) -> Embeddings:
+    """Read the position embeddings; the word embedding is left where it is."""
+    types = checkpoint.tensors["embeddings.token_type_embeddings.weight"].float32(slice(1))
+    positions = checkpoint.tensors["embeddings.position_embeddings.weight"].float32() + types
+    return Embeddings(checkpoint.config, checkpoint.tensors["embeddings.word_embeddings.weight"], positions)
+
+
 def fold(checkpoint: Checkpoint) -> Model:
-    """Read the layers' weights as float32, with the algebra above done; the word embedding is left where it is."""
+    """Read the layers' weights as float32, with the algebra above done."""
     config = checkpoint.config
     scale = np.float32((config.hidden // config.heads) ** -0.5)
 
@@ -162,9 +194,6 @@ def fold(checkpoint: Checkpoint) -> Model:
 
     return Model(
         config=config,
-        words=checkpoint.tensors["embeddings.word_embeddings.weight"],
-        positions=get("embeddings.position_embeddings.weight")
-        + checkpoint.tensors["embeddings.token_type_embeddings.weight"].float32(slice(1)),
         embedding_norm=norm("embeddings.LayerNorm"),
         layers=tuple(layer(f"encoder.layer.{i}.") for i in range(config.layers)),
     )

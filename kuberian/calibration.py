@@ -1,20 +1,17 @@
 """How large a model's activations get: what eight-bit products must know beforehand.
 
-The ranges are seen by running BERT in float32 on real texts, once per checkpoint, and kept in a small file: for the
-bundled checkpoint in its folder.
+The ranges are seen by running BERT in float32 on real texts, once per checkpoint.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from kuberian.bert import Linear, Model
+from kuberian.bert import Embeddings, Linear, Model
 from kuberian.engines.numpy_engine import NumpyWorker
-from kuberian.errors import CheckpointError
-from kuberian.safetensors_file import Array, open_tensors
+from kuberian.safetensors_file import Array
 
 
 @dataclass(frozen=True)
@@ -34,8 +31,8 @@ NAMES = ("x", "qk", "context", "middle", "h")
 class Calibrator(NumpyWorker):
     """Runs BERT in float32 and remembers the ranges of its activations."""
 
-    def __init__(self, model: Model) -> None:
-        super().__init__(model)
+    def __init__(self, embeddings: Embeddings, model: Model) -> None:
+        super().__init__(embeddings, model)
         self._layer_of = {id(getattr(layer, name)): (i, name) for i, layer in enumerate(model.layers)
                           for name in ("qkv", "attention_output", "intermediate", "output")}  # fmt: skip
         self._seen: dict[tuple[int, str], Array] = {}
@@ -66,28 +63,9 @@ class Calibrator(NumpyWorker):
         ]
 
 
-def calibrate(model: Model, sequences: list[list[int]]) -> list[Ranges]:
+def calibrate(embeddings: Embeddings, model: Model, sequences: list[list[int]]) -> list[Ranges]:
     """Ranges of a model's activations over some token sequences."""
-    calibrator = Calibrator(model)
+    calibrator = Calibrator(embeddings, model)
     for ids in sequences:
         calibrator.token_vectors([ids])
     return calibrator.ranges()
-
-
-def save_ranges(ranges: list[Ranges], path: Path) -> None:
-    """Write ranges to a safetensors file, all or nothing."""
-    from safetensors.numpy import save_file
-
-    arrays = {f"layer.{i}.{name}": getattr(layer, name) for i, layer in enumerate(ranges) for name in NAMES}
-    temporary = path.with_name(path.name + ".new")
-    save_file(arrays, temporary)
-    temporary.replace(path)
-
-
-def load_ranges(path: Path, layers: int) -> list[Ranges]:
-    """Undo save_ranges; raises CheckpointError if the file is damaged or of another model."""
-    tensors = open_tensors(path)
-    try:
-        return [Ranges(**{name: tensors[f"layer.{i}.{name}"].float32() for name in NAMES}) for i in range(layers)]
-    except KeyError as error:
-        raise CheckpointError(f"{path} is no calibration of this checkpoint: it lacks {error}") from error

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kuberian.errors import CheckpointError
 from kuberian.safetensors_file import Tensor, open_tensors
 
 BUNDLED = Path(__file__).parent / "checkpoints" / "all-MiniLM-L6-v2"
 
-# Ranges of activations that int8 needs; a checkpoint without them runs in float32.
-CALIBRATION = "calibration.safetensors"
+# The checkpoint's eight-bit form (kuberian.quantized_file); a folder without it runs in float32.
+QUANTIZED = "int8.safetensors"
 
 ACTIVATIONS = {
     "gelu": "gelu",
@@ -216,7 +218,7 @@ def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:
 
 def _check_shapes(folder: Path, config: Config, tensors: dict[str, Tensor]) -> None:
     for name, shape in expected_shapes(config).items():
-        if name not in tensors:
+        if name not in tensors or tensors[name].raw.dtype == np.int8:
             raise CheckpointError(f"{folder} is no BERT checkpoint: model.safetensors has no float tensor {name}")
         if tensors[name].shape != shape:
             raise CheckpointError(f"{folder}: {name} has shape {tensors[name].shape}, config.json asks for {shape}")

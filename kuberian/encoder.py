@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kuberian.bert import fold, pool
-from kuberian.checkpoint import CALIBRATION, open_checkpoint
+from kuberian.bert import fold, open_embeddings, pool
+from kuberian.checkpoint import QUANTIZED, open_checkpoint
 from kuberian.engines.choose import make_engine
 from kuberian.errors import UsageError
 from kuberian.safetensors_file import Array
@@ -58,11 +58,9 @@ class Encoder:
         self._checkpoint = open_checkpoint(checkpoint)
         config = self._checkpoint.config
         self._tokens = Tokens(self._checkpoint.tokenizer_file, config.vocabulary, config.max_tokens)
-        self._model = fold(self._checkpoint)
-        shipped = self._checkpoint.folder / CALIBRATION
-        self._engine, choice = make_engine(
-            self._model, precision, engine, shipped if shipped.is_file() else calibration
-        )
+        shipped = self._checkpoint.folder / QUANTIZED
+        quantized = shipped if shipped.is_file() else calibration
+        self._engine, choice = make_engine(self._checkpoint, precision, engine, quantized)
         self._threads = threads or available_cores()
         self._workers: list[Worker] = []
         self.name = self._checkpoint.name
@@ -106,13 +104,17 @@ class Encoder:
         return out
 
     def calibrate(self, texts: Sequence[str], file: Path) -> None:
-        """Write what int8 must know of this checkpoint, as seen on some texts: some hundred chunks are enough.
+        """Write this checkpoint's eight-bit form, fit to some texts: some hundred chunks are enough.
 
         Runs in float32, at some 10 texts a second.
         """
-        from kuberian.calibration import calibrate, save_ranges
+        from kuberian.calibration import calibrate
+        from kuberian.quantization import quantize_model
+        from kuberian.quantized_file import save
 
-        save_ranges(calibrate(self._model, self._tokens.encode(texts)), file)
+        model = fold(self._checkpoint)
+        ranges = calibrate(open_embeddings(self._checkpoint), model, self._tokens.encode(texts))
+        save(quantize_model(model, ranges), self.fingerprint, file)
 
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[list[int]]]]:
         """Yield (indices of texts, their token ids): of similar length, the longest first."""

@@ -47,10 +47,16 @@ class Tensor:
 
 
 def open_tensors(path: Path) -> dict[str, Tensor]:
-    """Map the file and return its float tensors by name; nothing of their data is read yet.
+    """Map the file and return its tensors by name; nothing of their data is read yet.
 
-    Tensors of other types (position ids) are left out. Raises CheckpointError if the file is damaged.
+    Tensors of other types than floats and int8 (position ids) are left out. Raises CheckpointError if the file is
+    damaged.
     """
+    return open_file(path)[0]
+
+
+def open_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Like open_tensors, with the file's metadata."""
     try:
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -58,16 +64,19 @@ def open_tensors(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"cannot read {path}: {error}") from error
     try:
         header, start = _header(data)
-        tensors = {}
-        for name, entry in header.items():
-            if name != "__metadata__" and entry["dtype"] in _DTYPES:
-                tensors[name] = _tensor(data, start, entry)
+        metadata = header.pop("__metadata__", None) or {}
+        tensors = {name: _tensor(data, start, entry) for name, entry in header.items() if entry["dtype"] in _DTYPES}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged: {error}; get the checkpoint again") from error
-    return tensors
+    return tensors, metadata
 
 
-_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),
+    "I8": np.dtype("i1"),
+}
 
 
 def _header(data: mmap.mmap) -> tuple[dict, int]:

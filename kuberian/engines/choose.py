@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from kuberian import mkl, onednn
-from kuberian.bert import Model
+from kuberian.bert import fold, open_embeddings
+from kuberian.checkpoint import Checkpoint
 from kuberian.engines import Engine
 from kuberian.errors import EngineError, UsageError
 
@@ -89,29 +90,29 @@ def _onednn(precision: str, calibrated: bool) -> Choice:
 
 
 def make_engine(
-    model: Model, precision: str = "auto", engine: str = "auto", calibration: Path | None = None
+    checkpoint: Checkpoint, precision: str = "auto", engine: str = "auto", quantized: Path | None = None
 ) -> tuple[Engine, Choice]:
-    """Make the engine that `choose` chooses; `calibration`: file with the ranges of int8's activations.
+    """Make the engine that `choose` chooses; `quantized`: the checkpoint's eight-bit form, if there is one.
 
     With "auto", an MKL that should be there and cannot be used costs an EngineWarning, once per process.
     """
-    choice = choose(precision, engine, calibrated=calibration is not None and calibration.is_file())
+    choice = choose(precision, engine, calibrated=quantized is not None)
+    embeddings = open_embeddings(checkpoint)
     if choice.engine == "onednn":
         from kuberian.engines.onednn_engine import OneDnnEngine
 
-        ranges = None
-        if choice.precision == "int8" and calibration:
-            from kuberian.calibration import load_ranges
+        if choice.precision == "int8" and quantized:
+            from kuberian.quantized_file import load
 
-            ranges = load_ranges(calibration, model.config.layers)
-        return OneDnnEngine(model, onednn.load(), choice.precision, ranges), choice
+            return OneDnnEngine(embeddings, load(quantized, checkpoint), onednn.load(), "int8"), choice
+        return OneDnnEngine(embeddings, fold(checkpoint), onednn.load(), choice.precision), choice
     if choice.engine == "mkl":
         from kuberian.engines.mkl_engine import MklEngine
 
-        return MklEngine(model, mkl.load()), choice
+        return MklEngine(embeddings, fold(checkpoint), mkl.load()), choice
     from kuberian.engines.numpy_engine import NumpyEngine
 
-    return NumpyEngine(model), choice
+    return NumpyEngine(embeddings, fold(checkpoint)), choice
 
 
 @cache

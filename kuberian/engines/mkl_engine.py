@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kuberian.bert import Linear, Model
+from kuberian.bert import Embeddings, Linear, Model
 from kuberian.engines.buffers import aligned
 from kuberian.engines.numpy_engine import SAFE_SCORE, NumpyWorker, gelu_tanh_argument, relu
 from kuberian.mkl import BatchedProducts, Mkl
@@ -37,8 +37,9 @@ class MklEngine:
 
     precision = "float32"
 
-    def __init__(self, model: Model, mkl: Mkl) -> None:
+    def __init__(self, embeddings: Embeddings, model: Model, mkl: Mkl) -> None:
         mkl.single_threaded()
+        self.embeddings = embeddings
         self.description = f"MKL {mkl.version}, float32"
         self.mkl = mkl
         self.model = replace(
@@ -57,14 +58,14 @@ class MklEngine:
 
     def worker(self) -> MklWorker:
         """Make a worker for the calling thread."""
-        return MklWorker(self.model, self.mkl)
+        return MklWorker(self.embeddings, self.model, self.mkl)
 
 
 class MklWorker(NumpyWorker):
     """NumPy where memory is the limit, MKL where arithmetic is."""
 
-    def __init__(self, model: Model, mkl: Mkl) -> None:
-        super().__init__(model)
+    def __init__(self, embeddings: Embeddings, model: Model, mkl: Mkl) -> None:
+        super().__init__(embeddings, model)
         self.mkl = mkl
         mkl.single_threaded()
         self._plan_key: tuple = ()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kuberian.bert import Linear, Model, Norm, embed_tokens, transformer
+from kuberian.bert import Embeddings, Linear, Model, Norm, embed_tokens, transformer
 from kuberian.engines.blas_threads import OneBlasThread
 from kuberian.engines.buffers import Buffers
 from kuberian.safetensors_file import Array
@@ -24,19 +24,19 @@ class NumpyEngine:
     description = "NumPy's BLAS, float32"
     precision = "float32"
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, embeddings: Embeddings, model: Model) -> None:
+        self.embeddings, self.model = embeddings, model
 
     def worker(self) -> NumpyWorker:
         """Make a worker."""
-        return NumpyWorker(self.model)
+        return NumpyWorker(self.embeddings, self.model)
 
 
 class NumpyWorker:
     """The operations of `kuberian.bert.Operations` on arrays; overwrites its buffers at every call."""
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, embeddings: Embeddings, model: Model) -> None:
+        self.embeddings, self.model = embeddings, model
         self.config = model.config
         self.buffers = Buffers()
         self.lengths: tuple[int, ...] = ()
@@ -49,7 +49,7 @@ class NumpyWorker:
     def _token_vectors(self, sequences: Sequence[Sequence[int]]) -> Array:
         self.lengths = tuple(map(len, sequences))
         x = self.buffers.get("x", sum(self.lengths), self.config.hidden)
-        embed_tokens(self.model, sequences, out=x)
+        embed_tokens(self.embeddings, sequences, out=x)
         return transformer(self, self.model, x)
 
     def layer_norm(self, x: Array, norm: Norm) -> Array:

@@ -10,7 +10,7 @@ values stay float32: NumPy adds up a row of them, and a rounded softmax costs mo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kuberian import onednn
-from kuberian.bert import Layer, Linear, Model, Norm, embed_tokens, transformer
-from kuberian.calibration import Ranges
+from kuberian.bert import Embeddings, Layer, Linear, Model, Norm, embed_tokens, split_qkv, transformer
 from kuberian.engines.buffers import aligned
 from kuberian.engines.numpy_engine import attend
 from kuberian.onednn import BF16, BIAS, DST, F32, S8, SCALE, SCALES, SHIFT, SRC, U8, WEIGHTS, Memory, OneDnn, PostOp
-from kuberian.quantization import ALPHA, ByteLinear, Bytes, fit_bytes, fit_gelu_bytes, quantize
+from kuberian.quantization import GELU_ZERO, ByteLayer, ByteLinear, ByteModel, ByteNorm
 from kuberian.safetensors_file import Array
 
 # A text is run with up to this less one rows of padding, which attention leaves out: 32 programs serve 256 lengths.
@@ -34,8 +33,6 @@ SCORES = 300_000
 # mattered are computed again, the slow way.
 CLIP = 80.0
 SAFE_SUMS = (np.float32(np.exp(-50.0)), np.float32(np.exp(CLIP - 1)))
-# The byte that means 0 behind GELU, which has little below.
-GELU_ZERO = 8.0
 
 ACTIVATIONS = {"gelu": onednn.ERF_GELU, "gelu_tanh": onednn.TANH_GELU, "relu": onednn.RELU}
 
@@ -68,8 +65,7 @@ class PackedNorm:
 
     gamma: Memory
     beta: Memory
-    narrow: tuple[Memory, Memory] | None  # None behind the last layer
-    epsilon: float
+    narrow: tuple[Memory, Memory] | None  # None in float32
 
 
 @dataclass(frozen=True)
@@ -91,13 +87,19 @@ def to_bfloat16(x: Array) -> NDArray[np.uint16]:
 class OneDnnEngine:
     """Weights packed once for oneDNN."""
 
-    def __init__(self, model: Model, library: OneDnn, precision: str, ranges: list[Ranges] | None = None) -> None:
-        """`ranges` are needed for int8."""
+    def __init__(self, embeddings: Embeddings, layers: Model | ByteModel, library: OneDnn, precision: str) -> None:
+        """Take `layers` in float32, for float32 and bfloat16, or in bytes for int8."""
         self.library, self.precision, self.types = library, precision, TYPES[precision]
         self.description = f"oneDNN {library.version}, {precision}"
         self._layouts: dict[tuple[int, int], Any] = {}
         library.single_threaded()
-        self.model = self._prepare_bytes(model, ranges) if precision == "int8" and ranges else self._prepare(model)
+        self.embeddings, self.config = embeddings, embeddings.config
+        if isinstance(layers, ByteModel):
+            self.embedding_norm = self._byte_norm(layers.embedding_norm)
+            self.layers = tuple(self._byte_layer(layer) for layer in layers.layers)
+        else:
+            self.embedding_norm = self._norm(layers.embedding_norm)
+            self.layers = tuple(self._layer(layer) for layer in layers.layers)
 
     def worker(self) -> OneDnnWorker:
         """Make a worker for the calling thread."""
@@ -124,86 +126,51 @@ class OneDnnEngine:
 
     def _linear(self, linear: Linear) -> PackedLinear:
         weight = linear.weight.T
-        return PackedLinear(
-            self._pack(to_bfloat16(weight) if self.precision == "bfloat16" else weight),
-            self._vector(linear.bias, rows=True),
-            None,
+        packed = self._pack(to_bfloat16(weight) if self.precision == "bfloat16" else weight)
+        return PackedLinear(packed, self._vector(linear.bias, rows=True), None)
+
+    def _norm(self, norm: Norm) -> PackedNorm:
+        gamma, beta = self._vector(norm.gamma), self._vector(norm.beta)
+        return PackedNorm(gamma, beta, None if self.precision == "float32" else (gamma, beta))
+
+    def _layer(self, layer: Layer) -> Layer:
+        query, key, value = (self._linear(linear) for linear in split_qkv(layer.qkv))
+        return Layer(
+            qkv=Projections(query, key, value, score_scale=None),
+            attention_output=self._linear(layer.attention_output),
+            attention_norm=self._norm(layer.attention_norm),
+            intermediate=self._linear(layer.intermediate),
+            output=self._linear(layer.output),
+            output_norm=self._norm(layer.output_norm),
         )
 
     def _byte_linear(self, linear: ByteLinear, after: Array | None = None) -> PackedLinear:
+        bias, step = self._vector(linear.bias, rows=True), self._vector(linear.step)
         return PackedLinear(
-            self._pack(linear.weight),
-            self._vector(linear.bias, rows=True),
-            self._vector(linear.step),
-            None if after is None else self._vector(after, rows=True),
+            self._pack(linear.weight), bias, step, None if after is None else self._vector(after, rows=True)
         )
 
-    def _norm(self, norm: Norm, narrow: Bytes | None = None, last: bool = False) -> PackedNorm:
-        """`narrow`: the bytes that follow; without them the narrow copy is the norm itself."""
-        gamma, beta = self._vector(norm.gamma), self._vector(norm.beta)
-        second: tuple[Memory, Memory] | None = (gamma, beta)
-        if narrow is not None:
-            second = self._vector(norm.gamma / narrow.scale), self._vector(norm.beta / narrow.scale + narrow.zero)
-        if last or self.precision == "float32":
-            second = None
-        return PackedNorm(gamma, beta, second, norm.epsilon)
+    def _byte_norm(self, norm: ByteNorm) -> PackedNorm:
+        narrow = self._vector(norm.byte_gamma), self._vector(norm.byte_beta)
+        return PackedNorm(self._vector(norm.gamma), self._vector(norm.beta), narrow)
 
-    def _prepare(self, model: Model) -> Model:
-        def layer(layer: Layer, last: bool) -> Layer:
-            q, k, v = (self._linear(linear) for linear in split(layer.qkv))
-            return Layer(
-                qkv=Projections(q, k, v, score_scale=None),
-                attention_output=self._linear(layer.attention_output),
-                attention_norm=self._norm(layer.attention_norm),
-                intermediate=self._linear(layer.intermediate),
-                output=self._linear(layer.output),
-                output_norm=self._norm(layer.output_norm, last=last),
-            )
-
-        layers = tuple(layer(weights, i == len(model.layers) - 1) for i, weights in enumerate(model.layers))
-        return replace(model, embedding_norm=self._norm(model.embedding_norm), layers=layers)
-
-    def _prepare_bytes(self, model: Model, ranges: list[Ranges]) -> Model:
-        x_bytes = [fit_bytes(layer.qkv.weight, r.x, ALPHA) for layer, r in zip(model.layers, ranges, strict=True)]
-
-        def layer(i: int, layer: Layer, seen: Ranges) -> Layer:
-            context = fit_bytes(layer.attention_output.weight, seen.context, ALPHA)
-            middle = fit_bytes(layer.intermediate.weight, seen.middle, ALPHA)
-            h = fit_gelu_bytes(layer.output.weight, seen.h, GELU_ZERO)
-            q, k, v = split(layer.qkv)
-            steps = seen.qk / np.float32(127)  # of queries and of keys
-            zeros = np.zeros(len(q.bias), np.float32)
-            q_bytes, k_bytes = (Bytes(np.full_like(zeros, step), zeros) for step in steps)
-            last = i + 1 == len(model.layers)
-            return Layer(
-                qkv=Projections(
-                    self._byte_linear(quantize(q, x_bytes[i], q_bytes)),
-                    self._byte_linear(quantize(k, x_bytes[i], k_bytes)),
-                    self._byte_linear(quantize(v, x_bytes[i], context)),
-                    self._vector(np.array([steps[0] * steps[1]], np.float32)),
-                ),
-                attention_output=self._byte_linear(quantize(layer.attention_output, context)),
-                attention_norm=self._norm(layer.attention_norm, middle),
-                intermediate=self._byte_linear(quantize(layer.intermediate, middle), after=np.float32(1) / h.scale),
-                output=self._byte_linear(quantize(layer.output, h)),
-                output_norm=self._norm(layer.output_norm, None if last else x_bytes[i + 1], last),
-            )
-
-        layers = tuple(layer(i, *pair) for i, pair in enumerate(zip(model.layers, ranges, strict=True)))
-        return replace(model, embedding_norm=self._norm(model.embedding_norm, x_bytes[0]), layers=layers)
-
-
-def split(qkv: Linear) -> list[Linear]:
-    """Query, key and value of the joint projection."""
-    weights, biases = np.split(qkv.weight, 3), np.split(qkv.bias, 3)
-    return [Linear(weight, bias) for weight, bias in zip(weights, biases, strict=True)]
+    def _byte_layer(self, layer: ByteLayer) -> Layer:
+        query, key, value = (self._byte_linear(linear) for linear in (layer.query, layer.key, layer.value))
+        return Layer(
+            qkv=Projections(query, key, value, self._vector(layer.score_scale)),
+            attention_output=self._byte_linear(layer.attention_output),
+            attention_norm=self._byte_norm(layer.attention_norm),
+            intermediate=self._byte_linear(layer.intermediate, layer.after_activation),
+            output=self._byte_linear(layer.output),
+            output_norm=self._byte_norm(layer.output_norm),
+        )
 
 
 class OneDnnWorker:
     """Buffers for the longest text, and a program per length that came up."""
 
     def __init__(self, engine: OneDnnEngine) -> None:
-        self.engine, self.model, config = engine, engine.model, engine.model.config
+        self.engine, config = engine, engine.config
         engine.library.single_threaded()
         rows = -(-config.positions // LENGTH_STEP) * LENGTH_STEP
         types, H = engine.types, config.hidden
@@ -241,7 +208,7 @@ class OneDnnWorker:
         program = self._programs.get(rows)
         if program is None:
             program = self._programs[rows] = Program(self, rows)
-        embed_tokens(self.model, [ids], out=self.x)
+        embed_tokens(self.engine.embeddings, [ids], out=self.x)
         self.x[n:rows] = 0
         program.run(n)
         return self.x[:n]
@@ -255,7 +222,7 @@ class Program:
 
     def __init__(self, worker: OneDnnWorker, rows: int) -> None:
         self.worker, self.rows, self.tokens = worker, rows, rows
-        self.library, self.config = worker.engine.library, worker.model.config
+        self.library, self.config = worker.engine.library, worker.engine.config
         self.types, self.precision = worker.engine.types, worker.engine.precision
         self._steps: list[tuple[Callable, tuple]] = []
         self._primitives: dict[Any, onednn.Primitive] = {}
@@ -264,7 +231,7 @@ class Program:
         H = self.config.hidden
         self.x = self._memory(worker.x, F32, H)
         self.narrow = self._memory(worker.narrow, self.types.x, H)
-        transformer(self, worker.model, self.x)
+        transformer(self, worker.engine, self.x)
 
     def run(self, tokens: int) -> None:
         """Compute; rows from `tokens` on are padding."""
@@ -309,7 +276,7 @@ class Program:
 
         def note(dst: Memory, gamma: Memory, beta: Memory) -> None:
             key = ("layer_norm", dst is self.narrow)
-            primitive = self._primitive(key, lambda: lib.layer_norm(x.md, dst.md, norm.epsilon))
+            primitive = self._primitive(key, lambda: lib.layer_norm(x.md, dst.md, self.config.epsilon))
             self._note(primitive, {SRC: x, DST: dst, SCALE: gamma, SHIFT: beta})
 
         if norm.narrow:

@@ -81,8 +81,8 @@ def test_scores_too_large_for_exp_are_computed_the_slow_way(make_checkpoint, pre
             tensors[name] *= 30
     save_file(tensors, folder / "model.safetensors")
     exact = Encoder(folder, engine="numpy")
-    exact.calibrate(CODE, tmp_path / "ranges")
-    vectors = Encoder(folder, precision, engine="onednn", calibration=tmp_path / "ranges").encode(CODE)
+    exact.calibrate(CODE, tmp_path / "int8")
+    vectors = Encoder(folder, precision, engine="onednn", calibration=tmp_path / "int8").encode(CODE)
     # With a softmax as sharp as this, the greatest score takes all: a rounding may change which one it is.
     least = {"float32": 0.9999, "bfloat16": 0.9, "int8": 0.5}[precision]
     assert np.mean(cosines(vectors, exact.encode(CODE))) >= least
@@ -96,17 +96,23 @@ def test_another_checkpoint_runs_in_int8_once_it_is_calibrated(checkpoint: Path,
     exact = Encoder(checkpoint)
     assert exact.precision == "float32"
     assert "not calibrated" in exact.reason
-    exact.calibrate(CODE[::2], tmp_path / "ranges")
-    encoder = Encoder(checkpoint, calibration=tmp_path / "ranges")
+    exact.calibrate(CODE[::2], tmp_path / "int8")
+    encoder = Encoder(checkpoint, calibration=tmp_path / "int8")
     assert encoder.precision == "int8"
     assert encoder.fingerprint == exact.fingerprint
     assert cosines(encoder.encode(CODE), exact.encode(CODE)).min() > 0.98
 
 
 def test_a_damaged_calibration_is_one_line(checkpoint: Path, tmp_path: Path) -> None:
-    (tmp_path / "ranges").write_bytes(b"nonsense")
-    with pytest.raises(CheckpointError, match="ranges"):
-        Encoder(checkpoint, "int8", calibration=tmp_path / "ranges")
+    (tmp_path / "int8").write_bytes(b"nonsense")
+    with pytest.raises(CheckpointError, match="int8"):
+        Encoder(checkpoint, "int8", calibration=tmp_path / "int8")
+
+
+def test_a_quantized_file_of_other_weights_is_refused(make_checkpoint, tmp_path: Path) -> None:
+    Encoder(make_checkpoint("one")).calibrate(CODE, tmp_path / "int8")
+    with pytest.raises(CheckpointError, match="int8 was not made of"):
+        Encoder(make_checkpoint("two", layer_norm_eps=1e-6), "int8", calibration=tmp_path / "int8")
 
 
 def test_unknown_names_are_refused() -> None:

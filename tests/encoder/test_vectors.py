@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kuberian import Encoder
-from kuberian.bert import fold, pool
+from kuberian.bert import pool
 from kuberian.checkpoint import open_checkpoint
 from kuberian.engines.choose import has_mkl_wheels, make_engine
 from kuberian.errors import UsageError
@@ -46,7 +46,7 @@ def test_vectors_of_512_tokens_are_those_of_libtorch(engine: str) -> None:
     checkpoint = open_checkpoint()
     sequences = Tokens(checkpoint.tokenizer_file, checkpoint.config.vocabulary, 512).encode(LONG)
     assert max(map(len, sequences)) == 512
-    worker = make_engine(fold(checkpoint), "float32", engine)[0].worker()
+    worker = make_engine(checkpoint, "float32", engine)[0].worker()
     vectors = pool(worker.token_vectors(sequences), [len(ids) for ids in sequences], "mean")
     assert_same(vectors, REFERENCE["tokens_512"][-len(LONG) :])
 
