@@ -11,6 +11,7 @@ Without a grammar, borders are guessed from indentation and blank lines.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -20,7 +21,7 @@ from indexer.languages import BY_NAME
 from indexer.outline import CONTAINERS, Outline, outline
 from indexer.sketch import sketch
 
-CHUNKER_VERSION = 2
+CHUNKER_VERSION = 3
 """Grows when chunks or passages change, so that stored blobs are cut again."""
 
 TARGET = 1000
@@ -39,6 +40,8 @@ _HOLDERS = CONTAINERS | {"constant", "variable", "field"}
 _MAX_OPEN = 16
 """Definitions within definitions that are opened; deeper ones stay in their parent's chunk."""
 _MAX_NAMES = 64
+_CLOSE = re.compile(r"[})\]]+[;,)]*\s*(?://.*|/\*.*|#.*)?$|#\s*(?:endif|else)\b|end\b|(?:fi|done|esac)$")
+_LONGEST_CLOSE = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Chunk:
     part: int = 0
     """0: all of the definition. Of a definition cut into parts: 1 for the one with its head, 2 … for the others."""
     names: tuple[Name, ...] = ()
-    """What is defined in the chunk, its own definition first, then inner and joined ones."""
+    """What is defined in the chunk, its own definition first, then inner ones and those that stand together."""
 
 
 @dataclass(slots=True)
@@ -159,7 +162,7 @@ class _Cut:
                 end -= 1
             if start > end:
                 continue
-            if pieces and end - start < 3 and not any(map(_has_word, self.lines[start : end + 1])):
+            if pieces and end - start < 3 and all(map(_closes, self.lines[start : end + 1])):
                 pieces[-1].end = end
                 continue
             pieces.append(_Piece(start, end, owner))
@@ -247,5 +250,7 @@ class _Cut:
         return Chunk(*lines, kind, None, None, None, None, 0, held)
 
 
-def _has_word(line: str) -> bool:
-    return any(map(str.isalnum, line)) and line.strip() not in ("end", "fi", "done", "esac", "#endif")
+def _closes(line: str) -> bool:
+    """Whether a line only closes what stands above it: brackets, `end`, perhaps with a remark what it was."""
+    line = line.strip()
+    return not any(map(str.isalnum, line)) or (len(line) <= _LONGEST_CLOSE and bool(_CLOSE.match(line)))
