@@ -1,6 +1,6 @@
 """All that is known of each language, in one table, and which language a file is in.
 
-A new language is a row in indexer/grammar_rows*.py or indexer/line_rows.py, and a fixture in tests/chunks. A row says
+A new language is a row in indexer/*_rows*.py, and a fixture in tests/chunks. A row says
 how files of the language are recognised, which wheel holds its grammar, and which syntax nodes define what. The cutting
 itself (indexer/chunks.py) knows no language.
 """
@@ -11,10 +11,10 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from indexer import grammar_rows, grammar_rows_more, line_rows
+from indexer import grammar_rows, grammar_rows_more, line_rows, text_rows
 from indexer.language import Language
 
-TABLE: tuple[Language, ...] = (*grammar_rows.ROWS, *grammar_rows_more.ROWS, *line_rows.ROWS)
+TABLE: tuple[Language, ...] = (*grammar_rows.ROWS, *grammar_rows_more.ROWS, *line_rows.ROWS, *text_rows.ROWS)
 BY_NAME: Mapping[str, Language] = {row.name: row for row in TABLE}
 _BY_EXTENSION = {extension: row.name for row in TABLE for extension in row.extensions}
 _BY_FILENAME = {name.lower(): row.name for row in TABLE for name in row.filenames}
