@@ -121,3 +121,8 @@ def test_a_long_function_is_cut_between_statements_and_keeps_its_name():
     assert {chunk.symbol for chunk in chunks} == {"total"}
     assert [chunk.part for chunk in chunks] == list(range(1, len(chunks) + 1))
     assert all(lines[chunk.start_line - 1].startswith("    for item") for chunk in chunks[1:])
+
+
+def test_the_documentation_lists_every_language():
+    page = (Path(__file__).parents[2] / "docs" / "languages.md").read_text(encoding="utf-8")
+    assert [row.name for row in TABLE if f"\n| {row.name} |" not in page] == []
