@@ -1,6 +1,7 @@
 """From a git repository to chunks, passages and embeddings in the home."""
 
+from indexer.explain import Explanation, dry_run, explain
 from indexer.report import IndexReport, Progress
 from indexer.run import index
 
-__all__ = ["IndexReport", "Progress", "index"]
+__all__ = ["Explanation", "IndexReport", "Progress", "dry_run", "explain", "index"]

@@ -118,22 +118,29 @@ class Repository:
                 pass
         return self._git.git.get_object_header(file.oid)[2] if file.oid else 0
 
-    def attributes(self, paths: list[str], *names: str) -> dict[str, dict[str, str]]:
-        """Return, for each path that has any of the named git attributes set, its attributes and their values."""
-        if not paths:
+    def attributes(self, paths: list[str], *names: str) -> dict[str, dict[str, bool]]:
+        """Return, for each path for which .gitattributes says yes or no to any of the names, what it says."""
+        if not any(path.rpartition("/")[2] == ".gitattributes" for path in paths):
             return {}
         listing = "\0".join(paths) + "\0"
         output = self._run("check-attr", "--stdin", "-z", *names, stdin=os.fsencode(listing))
-        found: dict[str, dict[str, str]] = {}
+        found: dict[str, dict[str, bool]] = {}
         fields = [os.fsdecode(field) for field in output.split(b"\0")]
         for path, name, value in zip(fields[0::3], fields[1::3], fields[2::3], strict=False):
-            if value not in ("unspecified", "unset", "false"):
-                found.setdefault(path, {})[name] = value
+            if value != "unspecified":
+                found.setdefault(path, {})[name] = value not in ("unset", "false")
         return found
 
     def close(self) -> None:
         """End the git processes that were kept for reading objects."""
         self._git.close()
+
+    def ignored_by(self, path: str) -> str | None:
+        """Return the rule by which git ignores a path, as `file:line: pattern`, or None if it does not."""
+        command = ("check-ignore", "--verbose", "-z", "--no-index", "--stdin")
+        output = self._run(*command, stdin=os.fsencode(path) + b"\0", check=False)
+        fields = [os.fsdecode(field) for field in output.split(b"\0")]
+        return f"{fields[0]}:{fields[1]}: {fields[2]}" if len(fields) > 3 and not fields[2].startswith("!") else None
 
     def _worktree_files(self) -> Iterator[TreeFile]:
         modified, untracked = self._changes()

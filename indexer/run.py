@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from pathlib import Path
 
-from indexer.embed import embed_missing, model_row, remembered_checkpoint
+from indexer.embed import embed_missing
+from indexer.model import choose_model, model_row, open_encoder
 from indexer.report import IndexReport, Progress
 from indexer.repository import Repository
 from indexer.snapshot import take_snapshot
-from kuberian.encoder import Encoder
 from kuberian.errors import UsageError
 from kuberian.store import vectors
 from kuberian.store.fulltext import check_words
@@ -28,6 +27,7 @@ def index(
     model: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     *,
+    precision: str | None = None,
     max_bytes: int = MAX_BYTES,
     wait: bool = False,
 ) -> IndexReport:
@@ -35,10 +35,11 @@ def index(
 
     Only what the home has never seen is cut and embedded. The work is committed as it is done, so the run may be ended
     at any moment and the next one goes on. `model` is a checkpoint folder (default: the one that the repository was
-    indexed with, else the bundled one), `max_bytes` the
-    largest file that is indexed (bytes), and `wait` waits for another index run instead of refusing.
+    indexed with, else the bundled one), `precision` one of "float32", "bfloat16", "int8", "auto" (default: likewise,
+    else "auto": the fastest that keeps the quality), `max_bytes` the largest file that is indexed (bytes), and `wait`
+    waits for another index run instead of refusing.
 
-    Raises RepositoryError, HomeError, CheckpointError or UsageError; what was indexed before stays as it is.
+    Raises RepositoryError, HomeError, CheckpointError, EngineError or UsageError; what was indexed before stays.
     """
     if max_bytes < 1:
         raise UsageError("the largest file to index must be at least 1 byte")
@@ -50,11 +51,11 @@ def index(
         commit = repository.resolve(revision) if revision else None
         opened = Home.at(home)
         with opened.writer(wait) as connection:
-            checkpoint = str(Path(model).resolve()) if model else remembered_checkpoint(connection, repository)
-            encoder = Encoder(checkpoint)
+            choice = choose_model(connection, repository, os.fspath(model) if model else None, precision)
             check_words(connection)
             counts = take_snapshot(connection, repository, commit, max_bytes, progress)
-            model_id = model_row(connection, encoder, checkpoint)
+            encoder = open_encoder(connection, opened, counts.snapshot_id, choice)
+            model_id = model_row(connection, encoder, choice.checkpoint)
             _use_model(connection, counts.snapshot_id, model_id, complete=False)
             embedded = embed_missing(connection, encoder, model_id, counts.snapshot_id, progress)
             _use_model(connection, counts.snapshot_id, model_id, complete=True)

@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from indexer.blobs import BlobStore
-from indexer.contents import skip_by_name
 from indexer.report import Progress
 from indexer.repository import WORKTREE, Repository, TreeFile
+from indexer.verdicts import Verdicts
 from kuberian.errors import RepositoryError
 from kuberian.store import fulltext
 from kuberian.store.home import now, transaction
@@ -31,6 +31,7 @@ class SnapshotFile:
     path: str
     blob_id: int | None
     skipped: str | None
+    labels: str = ""  # of `noise.labels`, sorted, with spaces between
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,13 @@ def _resolve(
 ) -> list[SnapshotFile]:
     """Return the files with their blobs, reading and cutting those that the home does not have."""
     blobs = BlobStore(connection)
-    generated = _generated(repository, files)
+    verdicts = Verdicts(repository, files)
     resolved = []
     connection.execute("BEGIN IMMEDIATE")
     try:
         committed = time.monotonic()
         for done, file in enumerate(files, 1):
-            found = _resolve_file(blobs, repository, file, file.path in generated, max_bytes)
+            found = _resolve_file(blobs, repository, file, verdicts, max_bytes)
             if found is not None:
                 resolved.append(found)
             if progress is not None:
@@ -99,11 +100,10 @@ def _resolve(
 
 
 def _resolve_file(
-    blobs: BlobStore, repository: Repository, file: TreeFile, generated: bool, max_bytes: int
+    blobs: BlobStore, repository: Repository, file: TreeFile, verdicts: Verdicts, max_bytes: int
 ) -> SnapshotFile | None:
     """Return a file with its blob, or None if it went away in the meantime."""
-    reason = file.skipped or ("generated" if generated else skip_by_name(file.path))
-    if reason:
+    if reason := verdicts.skip(file):
         return SnapshotFile(file.path, None, reason)
     blob = blobs.find(file.oid, file.path) if file.oid else None
     size = blob.size if blob else repository.size(file)
@@ -117,14 +117,7 @@ def _resolve_file(
         blob = blobs.find(oid, file.path) or blobs.add(oid, file.path, data)
     if blob.skipped:
         return SnapshotFile(file.path, None, blob.skipped)
-    return SnapshotFile(file.path, blob.id, None)
-
-
-def _generated(repository: Repository, files: list[TreeFile]) -> set[str]:
-    """Return the paths that the repository's own .gitattributes call generated."""
-    if not any(file.path.rpartition("/")[2] == ".gitattributes" for file in files):
-        return set()
-    return set(repository.attributes([file.path for file in files], "linguist-generated"))
+    return SnapshotFile(file.path, blob.id, None, verdicts.labels(file))
 
 
 def _snapshot_row(
@@ -174,10 +167,10 @@ def _free_name(connection: sqlite3.Connection, repository: Repository) -> str:
 def _switch(connection: sqlite3.Connection, snapshot_id: int, files: list[SnapshotFile]) -> int:
     """Make the snapshot's rows equal to `files`; return how many already were."""
     before = {
-        from_column(row[1]): (row[0], row[2], row[3])
+        from_column(row[1]): (row[0], row[2], row[3], row[4])
         for row in connection.execute(
             """
-            SELECT paths.id, paths.path, blob_id, skipped
+            SELECT paths.id, paths.path, blob_id, skipped, labels
             FROM snapshot_files JOIN paths ON paths.id = path_id WHERE snapshot_id = ?
             """,
             (snapshot_id,),
@@ -186,13 +179,15 @@ def _switch(connection: sqlite3.Connection, snapshot_id: int, files: list[Snapsh
     unchanged = 0
     for file in files:
         known = before.pop(file.path, None)
-        if known is not None and known[1:] == (file.blob_id, file.skipped):
+        if known is not None and known[1:] == (file.blob_id, file.skipped, file.labels):
             unchanged += file.blob_id is not None
             continue
         path_id = known[0] if known else _path_id(connection, file.path)
         connection.execute(
-            "INSERT OR REPLACE INTO snapshot_files(snapshot_id, path_id, blob_id, skipped) VALUES(?, ?, ?, ?)",
-            (snapshot_id, path_id, file.blob_id, file.skipped),
+            """
+            INSERT OR REPLACE INTO snapshot_files(snapshot_id, path_id, blob_id, skipped, labels) VALUES(?, ?, ?, ?, ?)
+            """,
+            (snapshot_id, path_id, file.blob_id, file.skipped, file.labels),
         )
     connection.executemany(
         "DELETE FROM snapshot_files WHERE snapshot_id = ? AND path_id = ?",

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import warnings
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,10 +18,10 @@ import typer
 from kuberian.errors import KuberianError
 
 if TYPE_CHECKING:
+    from indexer import Explanation
     from kuberian.progress import BarProgress, PlainProgress
     from searcher import SearchResults
 
-# `Optional[...]` and not `... | None`: typer reads these annotations at run time, on Python 3.10 too.
 HomeOption = Annotated[str | None, typer.Option(help="The folder that Kuberian keeps its index in.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -40,27 +41,53 @@ def index(
     path: Annotated[str, typer.Argument(help="A git repository.")] = ".",
     rev: Annotated[str | None, typer.Option(help="Index this tag, branch or commit, not the working tree.")] = None,
     model: Annotated[str | None, typer.Option(help="A BERT checkpoint folder to embed with.")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, bfloat16, int8 or auto, the fastest.")] = None,
     max_bytes: Annotated[int | None, typer.Option(help="Skip larger files. Default: 1,000,000.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what each file would be indexed as.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another index run to end.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Index a git repository, or bring its index up to date."""
+    from indexer import dry_run as run_dry
     from indexer import index as run
     from indexer.run import MAX_BYTES
     from kuberian import show
 
-    progress = None if quiet else _progress()
-    if progress is None:
-        done = run(path, home, rev, model, None, max_bytes=max_bytes or MAX_BYTES, wait=wait)
-    else:
-        with progress:
-            done = run(path, home, rev, model, progress, max_bytes=max_bytes or MAX_BYTES, wait=wait)
+    limit = MAX_BYTES if max_bytes is None else max_bytes
+    if dry_run:
+        _print_explanations(run_dry(path, rev, limit), as_json)
+        return
+    with nullcontext() if quiet else _progress() as progress:
+        done = run(path, home, rev, model, progress, precision=precision, max_bytes=limit, wait=wait)
     if as_json:
         _print_json(done.to_dict())
     elif not quiet:
         print(show.report(done))
+
+
+@app.command()
+def explain(
+    path: Annotated[str, typer.Argument(help="A file in a git repository.")],
+    max_bytes: Annotated[int | None, typer.Option(help="As for index.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a file is indexed as, or why it is not.
+
+    Exit status 1 if it is not.
+    """
+    from indexer import explain as examine
+    from indexer.run import MAX_BYTES
+    from kuberian import show
+
+    found = examine(path, MAX_BYTES if max_bytes is None else max_bytes)
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        print(show.explanation(found))
+    if found.skipped:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -270,6 +297,16 @@ def _print_results(found: SearchResults, lines: int) -> None:
             f"kuberian: only {found.coverage:.1%} of the chunks are embedded yet: `kuberian index` goes on",
             file=sys.stderr,
         )
+
+
+def _print_explanations(found: list[Explanation], as_json: bool) -> None:
+    from kuberian import show
+
+    if as_json:
+        _print_json([explanation.to_dict() for explanation in found])
+    else:
+        for explanation in found:
+            print(show.explanation_line(explanation))
 
 
 def _print_json(value: object) -> None:

@@ -20,7 +20,7 @@ def examine() -> dict[str, str]:
         "kuberian": __version__,
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "cores": str(available_cores()),
-        "engine": encoder.engine,
+        "engine": f"{encoder.engine} ({encoder.reason})" if encoder.reason else encoder.engine,
         "model": f"{encoder.name}, {encoder.dimension} dimensions, {encoder.max_tokens} tokens",
         "numpy": numpy.__version__,
         "faiss": faiss.__version__,

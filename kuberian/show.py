@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from indexer import IndexReport
+    from indexer import Explanation, IndexReport
     from kuberian.store.status import HomeStatus, SnapshotStatus
     from searcher import Result, SearchResults
 
@@ -93,6 +93,28 @@ def skipped(reasons: dict[str, int]) -> str:
     total = sum(reasons.values())
     ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     return f"{total:,} file{'s' if total != 1 else ''}: " + ", ".join(f"{count:,} {why}" for why, count in ordered)
+
+
+def explanation_line(found: Explanation) -> str:
+    """Return what becomes of a file as one line: path, then language, labels and number of chunks, or the reason."""
+    if found.skipped:
+        return f"{printable(found.path)}\tskipped: {found.skipped}"
+    what = [
+        found.language or "text",
+        *found.labels,
+        f"{len(found.chunks)} chunk{'s' if len(found.chunks) != 1 else ''}",
+    ]
+    return f"{printable(found.path)}\t{', '.join(what)}"
+
+
+def explanation(found: Explanation) -> str:
+    """Return what becomes of a file, with its chunks."""
+    lines = [explanation_line(found).replace("\t", ": ")]
+    for chunk in found.chunks:
+        where = f"{chunk.start_line}-{chunk.end_line}"
+        part = f" (part {chunk.part})" if chunk.part else ""
+        lines.append(f"  {where:>11}  {chunk.kind:<10} {printable(chunk.symbol or '')}{part}".rstrip())
+    return "\n".join(lines)
 
 
 def home_status(found: HomeStatus) -> str:

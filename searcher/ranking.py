@@ -17,13 +17,17 @@ RRF_K = 60
 FILE_EVIDENCE = 0.3  # for the file whose candidates have the largest sum, less for others in proportion
 PATH_WORDS = 0.8  # for a file whose name and folder hold every word of the question
 DEFINITION = 2.0  # for the chunk that defines an identifier that was asked for
-TEST_FACTOR = 0.4  # tests, examples and the like
-DOC_FACTOR = 0.7  # prose beside the code
+LABEL_FACTORS = {  # what is not the code itself answers less often
+    "test": 0.4,
+    "example": 0.5,
+    "benchmark": 0.5,
+    "vendored": 0.5,
+    "generated": 0.5,
+    "compatibility": 0.7,
+    "documentation": 0.7,
+    "declaration": 0.8,
+}
 REPEAT_FACTOR = 0.5  # each further chunk of a file that is already in the list
-
-_TEST = re.compile(r"(^|/)(tests?|testing|__tests__|specs?|examples?|samples?|demos?|benchmarks?|fixtures?)(/|$)", re.I)
-_TEST_FILE = re.compile(r"(^test_|_test\.|\.test\.|_spec\.|\.spec\.|Tests?\.|^conftest\.py$)")
-_PROSE = frozenset({"markdown", "restructuredtext", "text", "asciidoc", ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Known:
     chunk_id: int
     blob_id: int
     path: str
+    labels: frozenset[str]
     language: str
     kind: str
     symbol: str | None
@@ -54,7 +59,7 @@ def rank(
         score += FILE_EVIDENCE * by_file[known.blob_id] / largest
         score += PATH_WORDS * _path_share(question, known.path)
         score += DEFINITION * _defines(question, known)
-        scored.append((known, score * _kind_factor(known)))
+        scored.append((known, score * _label_factor(known)))
     scored.sort(key=lambda item: (-item[1], item[0].path, item[0].chunk_id))
     return _spread(scored)
 
@@ -93,10 +98,8 @@ def _defines(question: Question, known: Known) -> float:
     return share
 
 
-def _kind_factor(known: Known) -> float:
-    if _TEST.search(known.path) or _TEST_FILE.search(known.path.rpartition("/")[2]):
-        return TEST_FACTOR
-    return DOC_FACTOR if known.language in _PROSE else 1.0
+def _label_factor(known: Known) -> float:
+    return min((LABEL_FACTORS[label] for label in known.labels), default=1.0)
 
 
 def _spread(scored: list[tuple[Known, float]]) -> list[tuple[Known, float]]:

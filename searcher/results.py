@@ -12,7 +12,8 @@ class Result:
 
     `root` is the repository's folder and `path` relative to it; `start_line` and `end_line` are 1-based and inclusive;
     `revision` is a commit id, or None for the working tree; `stale` says that the file changed since it was indexed and
-    the chunk's lines could not be found again in it.
+    the chunk's lines could not be found again in it; `labels` say what the file is besides code that runs: "test",
+    "example", "documentation", "vendored", "generated", "benchmark", "compatibility", "declaration".
     """
 
     rank: int
@@ -29,6 +30,7 @@ class Result:
     score: float
     text: str
     stale: bool
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a blob is found: a path in a snapshot."""
+    """Where a blob is found: a path in a snapshot, and what the file is besides code that runs."""
 
     snapshot: Snapshot
     path: str
+    labels: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +133,20 @@ def _places(connection: sqlite3.Connection, chosen: list[Snapshot], filters: Fil
     for snapshot in chosen:
         rows = connection.execute(
             """
-            SELECT blob_id, paths.path, language FROM snapshot_files
+            SELECT blob_id, paths.path, language, labels FROM snapshot_files
             JOIN paths ON paths.id = path_id JOIN blobs ON blobs.id = blob_id
             WHERE snapshot_id = ?
             """,
             (snapshot.id,),
         )
         found = sorted(
-            (from_column(path), blob_id) for blob_id, path, lang in rows if not languages or lang in languages
+            (from_column(path), blob_id, labels)
+            for blob_id, path, lang, labels in rows
+            if not languages or lang in languages
         )
-        for path, blob_id in found:
+        for path, blob_id, labels in found:
             if wanted is None or wanted(path):
-                places.setdefault(blob_id, []).append(Place(snapshot, path))
+                places.setdefault(blob_id, []).append(Place(snapshot, path, frozenset(labels.split())))
     return places
 
 

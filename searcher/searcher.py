@@ -121,7 +121,7 @@ class Searcher:
     def _embed(self, model_id: int, text: str) -> npt.NDArray[np.float32]:
         if model_id not in self._encoders:
             path, _, fingerprint = _model(self._connection, model_id)
-            encoder = Encoder(checkpoint=path)
+            encoder = Encoder(path, "float32")  # exact: one question costs little
             if encoder.fingerprint != fingerprint:
                 raise CheckpointError(
                     f"the checkpoint {path or encoder.name} is not the one that was indexed with: "
@@ -154,6 +154,7 @@ class Searcher:
                     start_line=now.start_line,
                     end_line=now.end_line,
                     language=language or "text",
+                    labels=tuple(sorted(place.labels)),
                     kind=known.kind,
                     symbol=known.symbol,
                     signature=signature,
@@ -174,7 +175,8 @@ def _known(connection: sqlite3.Connection, chunk_ids: list[int], found: Scope) -
         chunk_ids,
     )
     for chunk_id, blob_id, language, kind, symbol in rows:
-        yield Known(chunk_id, blob_id, found.places[blob_id][0].path, language, kind, symbol)
+        first = found.places[blob_id][0]
+        yield Known(chunk_id, blob_id, first.path, first.labels, language, kind, symbol)
 
 
 def _model(connection: sqlite3.Connection, model_id: int) -> tuple[str | None, int, str]:

@@ -54,6 +54,7 @@ def m001_repositories(db: Database) -> None:
             path_id INTEGER NOT NULL REFERENCES paths(id),
             blob_id INTEGER REFERENCES blobs(id),
             skipped TEXT,                  -- why the file is not indexed, where blob_id is null
+            labels TEXT NOT NULL,          -- what else it is: 'test', 'documentation vendored', …
             PRIMARY KEY(snapshot_id, path_id)
         ) WITHOUT ROWID
         """,
@@ -126,9 +127,10 @@ def m004_embeddings(db: Database) -> None:
             id INTEGER PRIMARY KEY,
             name TEXT NOT NULL,
             path TEXT,                     -- the checkpoint folder; null is the bundled one
-            fingerprint TEXT NOT NULL UNIQUE,
+            fingerprint TEXT NOT NULL,
             precision TEXT NOT NULL,
-            dimension INTEGER NOT NULL
+            dimension INTEGER NOT NULL,
+            UNIQUE(fingerprint, precision)
         )
         """,
         """

@@ -1,0 +1,89 @@
+"""Why a file is in the index, and as what; or why it is not. Nothing is read from the home, or written to it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from indexer.chunks import Chunk, cut
+from indexer.contents import Skipped, read_text
+from indexer.languages import detect
+from indexer.repository import Repository, TreeFile
+from indexer.run import MAX_BYTES
+from indexer.verdicts import Verdicts
+from kuberian.errors import RepositoryError
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What becomes of one file: its language, labels and chunks, or the reason why it is `skipped`."""
+
+    path: str
+    skipped: str | None
+    language: str | None
+    labels: list[str]
+    chunks: list[Chunk]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        return asdict(self)
+
+
+def explain(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Explanation:
+    """Say what becomes of a file in a working tree. Raises RepositoryError if it lies in no repository."""
+    file = Path(path).expanduser().absolute()
+    folder = file.parent
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    repository = Repository(folder)
+    try:
+        inside = Path(os.path.normpath(folder.resolve() / file.relative_to(folder)))
+        if repository.bare or not inside.is_relative_to(repository.root):
+            raise RepositoryError(f"{file} is not in a working tree")
+        name = inside.relative_to(repository.root).as_posix()
+        files = repository.files()
+        found = next((tree_file for tree_file in files if tree_file.path == name), None)
+        if found is None:
+            return Explanation(name, _why_unknown(repository, inside, name), None, [], [])
+        return _explain(repository, found, Verdicts(repository, files), max_bytes)
+    finally:
+        repository.close()
+
+
+def dry_run(path: str | os.PathLike[str], revision: str | None = None, max_bytes: int = MAX_BYTES) -> list[Explanation]:
+    """Say what an index run would make of every file of a working tree or a revision. Raises RepositoryError."""
+    repository = Repository(path)
+    try:
+        revision = "HEAD" if repository.bare and revision is None else revision
+        files = repository.files(repository.resolve(revision) if revision else None)
+        verdicts = Verdicts(repository, files)
+        return [_explain(repository, file, verdicts, max_bytes) for file in files]
+    finally:
+        repository.close()
+
+
+def _explain(repository: Repository, file: TreeFile, verdicts: Verdicts, max_bytes: int) -> Explanation:
+    labels = verdicts.labels(file).split()
+    if reason := verdicts.skip(file):
+        return Explanation(file.path, reason, None, labels, [])
+    if repository.size(file) > max_bytes:
+        return Explanation(file.path, "oversized", None, labels, [])
+    read = repository.read(file)
+    if read is None:
+        return Explanation(file.path, "gone", None, labels, [])
+    content = read_text(file.path, read[0], max_bytes=len(read[0]))
+    if isinstance(content, Skipped):
+        return Explanation(file.path, content.reason, None, labels, [])
+    language = detect(file.path, content.text[:256])
+    return Explanation(file.path, None, language, labels, cut(content.text, language))
+
+
+def _why_unknown(repository: Repository, file: Path, name: str) -> str:
+    if not os.path.lexists(file):
+        return "no such file"
+    if file.is_dir():
+        return "a folder: name a file"
+    rule = repository.ignored_by(name)
+    return f"ignored by git ({rule})" if rule else "not known to git"

@@ -1,0 +1,52 @@
+"""`.kuberianignore`: what git tracks and a search need not see. The syntax and the rules are those of .gitignore."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pathspec
+
+FILE_NAME = ".kuberianignore"
+
+
+class IgnoreRules:
+    """The rules of all `.kuberianignore` files of a tree. Those of a deeper folder come later; the last one decides."""
+
+    def __init__(self, files: dict[str, str]) -> None:
+        """Take the files' texts by their paths. A line that is no pattern is passed over, as git does."""
+        self._specs = {path.rpartition("/")[0]: _spec(text) for path, text in files.items()}
+
+    def __call__(self, path: str) -> bool:
+        """Tell whether a path (relative to the root, '/' between folders) is to be left out."""
+        if not self._specs:
+            return False
+        ignored = False
+        parts = path.split("/")
+        for depth in range(len(parts)):
+            spec = self._specs.get("/".join(parts[:depth]))
+            if spec is not None:
+                verdict = spec.check_file("/".join(parts[depth:])).include
+                ignored = ignored if verdict is None else verdict
+        return ignored
+
+
+def _spec(text: str) -> pathspec.PathSpec:
+    lines = []
+    for line in text.splitlines():
+        try:
+            pathspec.PathSpec.from_lines("gitignore", [line])
+        except ValueError:
+            continue
+        lines.append(line)
+    return pathspec.GitIgnoreSpec.from_lines(lines)
+
+
+def ignore_rules(paths: list[str], read: Callable[[str], bytes | None]) -> IgnoreRules:
+    """Collect the rules of a tree from the paths of its files and a function that reads one."""
+    found = {}
+    for path in paths:
+        if path == FILE_NAME or path.endswith("/" + FILE_NAME):
+            data = read(path)
+            if data is not None:
+                found[path] = data.decode("utf-8", "replace")
+    return IgnoreRules(found)

@@ -1,0 +1,111 @@
+"""Which model an index run embeds with, and that the home remembers it.
+
+Vectors of two precisions of one checkpoint could be compared, but a snapshot's are all of one: what a search finds must
+not depend on which machine happened to embed a chunk.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.passages import passage
+from indexer.repository import Repository
+from indexer.stored import stored_chunks
+from kuberian.checkpoint import QUANTIZED, open_checkpoint
+from kuberian.encoder import Encoder
+from kuberian.engines.choose import choose
+from kuberian.errors import EngineError
+from kuberian.store.home import Home
+from kuberian.store.paths import to_column
+
+# Chunks that int8 is calibrated on for a checkpoint that brings no eight-bit form. It takes some ten seconds, once.
+CALIBRATION_CHUNKS = 160
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A checkpoint folder (None: the bundled one) and a precision. `asked` is false for what was only remembered."""
+
+    checkpoint: str | None
+    precision: str
+    asked: bool
+
+
+def choose_model(
+    connection: sqlite3.Connection, repository: Repository, checkpoint: str | None, precision: str | None
+) -> ModelChoice:
+    """Return what was asked for, filled up with what the repository was indexed with, else with the defaults.
+
+    Raises CheckpointError if the folder holds no checkpoint that can be used.
+    """
+    known = connection.execute(
+        """
+        SELECT models.path, models.precision FROM repositories
+        JOIN snapshots ON repository_id = repositories.id
+        JOIN models ON models.id = snapshots.model_id
+        WHERE repositories.path = ? ORDER BY indexed_at DESC LIMIT 1
+        """,
+        (to_column(str(repository.root)),),
+    ).fetchone()
+    folder = str(Path(checkpoint).resolve()) if checkpoint else known[0] if known else None
+    open_checkpoint(folder)
+    same = known is not None and folder == known[0]
+    return ModelChoice(folder, precision or (known[1] if same else "auto"), asked=precision is not None)
+
+
+def open_encoder(connection: sqlite3.Connection, home: Home, snapshot_id: int, choice: ModelChoice) -> Encoder:
+    """Return the encoder of a choice, calibrated on the snapshot's own chunks if int8 needs it.
+
+    Raises EngineError if a precision was asked for that cannot be had; one that was only remembered is replaced, with a
+    warning, by the best that this machine has.
+    """
+    try:
+        wanted = choose(choice.precision).precision
+    except EngineError as error:
+        if choice.asked:
+            raise
+        warnings.warn(f"{error}: embedding anew with what this machine has", stacklevel=2)
+        return open_encoder(connection, home, snapshot_id, ModelChoice(choice.checkpoint, "auto", asked=False))
+    calibration = _eight_bit(connection, home, snapshot_id, choice.checkpoint) if wanted == "int8" else None
+    return Encoder(choice.checkpoint, choice.precision, calibration=calibration)
+
+
+def model_row(connection: sqlite3.Connection, encoder: Encoder, checkpoint: str | None) -> int:
+    """Return the row of the encoder's model, made if it is new to the home; `checkpoint` is None if it is bundled."""
+    connection.execute(
+        """
+        INSERT INTO models(name, path, fingerprint, precision, dimension) VALUES(?, ?, ?, ?, ?)
+        ON CONFLICT(fingerprint, precision) DO UPDATE SET path = excluded.path
+        """,
+        (encoder.name, checkpoint, encoder.fingerprint, encoder.precision, encoder.dimension),
+    )
+    row = connection.execute(
+        "SELECT id FROM models WHERE fingerprint = ? AND precision = ?", (encoder.fingerprint, encoder.precision)
+    ).fetchone()
+    return int(row[0])
+
+
+def _eight_bit(connection: sqlite3.Connection, home: Home, snapshot_id: int, checkpoint: str | None) -> Path:
+    """Return the file with a checkpoint's eight-bit form: beside it, or made once from a snapshot's chunks and kept."""
+    opened = open_checkpoint(checkpoint)
+    shipped = Path(opened.folder / QUANTIZED)
+    if shipped.is_file():
+        return shipped
+    kept = home.folder / "quantized" / f"{opened.fingerprint()}.safetensors"
+    if not kept.is_file():
+        ids = connection.execute(
+            """
+            SELECT chunks.id FROM chunks
+            WHERE blob_id IN (SELECT blob_id FROM snapshot_files WHERE snapshot_id = ?)
+            ORDER BY passage LIMIT ?
+            """,  # by hash: as good as at random, and the same for the same chunks
+            (snapshot_id, CALIBRATION_CHUNKS),
+        ).fetchall()
+        chunks = stored_chunks(connection, [row[0] for row in ids])
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        texts = [passage(stored.chunk, stored.code, stored.language) for stored in chunks]
+        Encoder(checkpoint, "float32").calibrate(texts, kept)
+    return kept
