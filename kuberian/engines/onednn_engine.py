@@ -312,9 +312,9 @@ class Program:
 
     def attention(self, qkv: tuple[Memory, ...]) -> Memory:
         """[rows, hidden] each -> [rows, hidden], some queries at a time."""
-        per_row = self.config.heads * self.rows
-        blocks = -(-per_row * self.rows // SCORES)
-        size = -(-self.rows // blocks)
+        most = max(1, SCORES // (self.config.heads * self.rows))
+        blocks = -(-self.rows // most)
+        size = -(-self.rows // blocks)  # alike, and no more than `most`
         for first in range(0, self.rows, size):
             AttentionBlock(self, qkv, first, min(size, self.rows - first)).note()
         return self._memory(self.worker.narrow_context, self.types.x, self.config.hidden)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from kuberian import Encoder, onednn
-from kuberian.engines.choose import choose
+from kuberian.checkpoint import open_checkpoint
+from kuberian.engines.choose import choose, make_engine
 from kuberian.errors import CheckpointError, EngineError, UsageError
 
 from .test_mkl import compile_library
@@ -51,6 +52,17 @@ def test_every_precision_is_near_libtorch(encoder: Encoder) -> None:
     found = cosines(encoder.encode(TEXTS), REFERENCE["tokens_256"])
     assert found.mean() >= mean
     assert found.min() >= least
+
+
+def test_every_length_is_right() -> None:
+    checkpoint = open_checkpoint()
+    worker = make_engine(checkpoint, "float32", "onednn")[0].worker()
+    exact = make_engine(checkpoint, "float32", "numpy")[0].worker()
+    ids = [101, *range(2000, 2510), 102]
+    for length in (1, 2, 7, 8, 9, 16, 63, 65, 100, 127, 129, 160, 161, 200, 255, 256, 300, 337, 511, 512):
+        np.testing.assert_allclose(
+            worker.token_vectors([ids[:length]]), exact.token_vectors([ids[:length]]), atol=2e-4, err_msg=str(length)
+        )
 
 
 def test_a_vector_does_not_depend_on_its_batch_or_the_threads(encoder: Encoder) -> None:
