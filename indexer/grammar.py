@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from time import thread_time
 from typing import TypeAlias
 
 from tree_sitter import Language as TreeSitterLanguage
@@ -16,12 +17,14 @@ from tree_sitter import Node, Parser, Tree
 from indexer.language import Language, Rule
 from indexer.languages import BY_NAME
 
-_OPERATIONS_PER_BYTE = 2.0
-_OPERATIONS_PER_REPORT = 100
-_FREE_REPORTS = 20_000
-"""A parse reports its progress once per 100 operations, and is given up after so many reports and 2 operations a byte.
-Ordinary source takes 0.6 operations a byte, and 1.1 at most; what is no source can take thousands. Counting instead of
-timing keeps the cut of a file the same on every machine; a report stands for some 20 µs."""
+_REPORTS_PER_BYTE = 2 / 100
+_FREE_REPORTS = 5000
+"""A parse reports its progress once per 100 operations. It is given up when it has reported 2 times per 100 bytes read,
+and 5000 times besides: source takes 0.6 reports per 100 bytes, and 1.1 at most. Where nothing fits, the parser stands
+still and tries thousands of ways. Counting, not timing, keeps the cut of a file the same on every machine."""
+_SECONDS = 1.0
+"""Processor time after which a parse is given up all the same: reports take 20 µs in source, but up to 500 in what is
+none (900 KB of quotation marks), and no count tells these from each other."""
 _PIECE = 1 << 12
 _REREAD = 20
 _FREE_BYTES = 1 << 26
@@ -50,22 +53,24 @@ class Grammar:
     """What it takes to outline a file of one language."""
 
     language: Language
-    parser: Parser
+    syntax: TreeSitterLanguage
     rules: dict[str, tuple[BoundRule, ...]]
     docstring: Step | None
     leads: dict[str, re.Pattern[bytes]]
 
     def parse(self, data: bytes) -> Tree | None:
-        """The syntax tree of UTF-8 `data`, or None if the parser needs far more steps than source takes."""
-        steps = served = 0
+        """The syntax tree of UTF-8 `data`, or None if the parser would need far more time than source takes."""
+        reports = served = 0
         view = memoryview(data)
-        limit = _FREE_REPORTS + int(_OPERATIONS_PER_BYTE * len(data) / _OPERATIONS_PER_REPORT)
         most_bytes = _FREE_BYTES + _REREAD * len(data)
+        deadline = thread_time() + _SECONDS
 
         def is_over(offset: int, has_error: bool) -> bool:
-            nonlocal steps
-            steps += 1
-            return steps > limit or served > most_bytes
+            nonlocal reports
+            reports += 1
+            if reports > _FREE_REPORTS + _REPORTS_PER_BYTE * offset or served > most_bytes:
+                return True
+            return reports % 16 == 0 and thread_time() > deadline
 
         def read(offset: int, point: object) -> memoryview:
             nonlocal served
@@ -73,13 +78,10 @@ class Grammar:
             return view[offset : offset + _PIECE] if served <= most_bytes else view[:0]
 
         try:
-            tree = self.parser.parse(read, encoding="utf8", progress_callback=is_over)
+            tree = Parser(self.syntax).parse(read, encoding="utf8", progress_callback=is_over)
         except ValueError:  # "Parsing failed": cancelled
-            tree = None
-        if tree is None or served > most_bytes:
-            self.parser.reset()
             return None
-        return tree
+        return None if served > most_bytes else tree
 
 
 @cache
@@ -90,7 +92,7 @@ def load(language: str) -> Grammar | None:
         return None
     module, function = row.grammar.split(":")
     try:
-        parser = Parser(_language(getattr(import_module(module), function)()))
+        syntax = _language(getattr(import_module(module), function)())
     except (ImportError, AttributeError, ValueError):  # not there, or made for another tree-sitter: cut by lines
         return None
     rules = {
@@ -98,7 +100,7 @@ def load(language: str) -> Grammar | None:
         for node_type, found in row.rules.items()
     }
     leads = {node_type: re.compile(begins.encode()) for node_type, begins in row.leads.items()}
-    return Grammar(row, parser, rules, _path(row.docstring) if row.docstring else None, leads)
+    return Grammar(row, syntax, rules, _path(row.docstring) if row.docstring else None, leads)
 
 
 def _language(pointer: object) -> TreeSitterLanguage:
