@@ -177,10 +177,13 @@ def fold(checkpoint: Checkpoint) -> Model:
 
     def layer(prefix: str) -> Layer:
         self_ = prefix + "attention.self."
-        qkv_weight = np.concatenate([get(self_ + name + ".weight") for name in ("query", "key", "value")])
-        qkv_weight[: config.hidden] *= scale
-        qkv_bias = np.zeros(3 * config.hidden, np.float32)
-        qkv_bias[: config.hidden] = get(self_ + "query.bias") * scale
+        H = config.hidden
+        qkv_weight = np.empty((3 * H, H), np.float32)
+        for i, name in enumerate(("query", "key", "value")):
+            checkpoint.tensors[f"{self_}{name}.weight"].read_into(qkv_weight[i * H : (i + 1) * H])
+        qkv_weight[:H] *= scale
+        qkv_bias = np.zeros(3 * H, np.float32)
+        qkv_bias[:H] = get(self_ + "query.bias") * scale
         output = get(prefix + "attention.output.dense.weight")
         output_bias = get(prefix + "attention.output.dense.bias") + output @ get(self_ + "value.bias")
         return Layer(

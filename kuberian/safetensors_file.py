@@ -45,6 +45,10 @@ class Tensor:
             return (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
         return np.array(raw, np.float32)
 
+    def read_into(self, out: Array) -> None:
+        """Convert into a float32 array of the tensor's shape, without a copy in between."""
+        out[...] = self.float32() if self.is_bfloat16 else self.raw
+
 
 def open_tensors(path: Path) -> dict[str, Tensor]:
     """Map the file and return its tensors by name; nothing of their data is read yet.
