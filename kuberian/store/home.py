@@ -51,21 +51,30 @@ class Home:
         """The folder of the FAISS files."""
         return self.folder / VECTORS
 
-    def exists(self) -> bool:
-        """Tell whether anything was ever indexed here."""
-        return self.database.exists()
+    def is_new(self) -> bool:
+        """Tell whether nothing was ever indexed here: no database, or one whose tables were not finished."""
+        if not self.database.exists():
+            return True
+        with database_errors(self), _closing(_open_reader(self.database)) as connection:
+            return _check_version(self, connection) == 0
 
     def reader(self) -> sqlite3.Connection:
         """Open the database for reading; searches and an index run do not wait for each other.
 
         Raises HomeError if there is no home yet, it cannot be read, is damaged or was made by a newer version.
         """
-        if not self.exists():
-            raise HomeError(f"nothing is indexed in {self.folder} yet: run `kuberian index PATH` first")
+        if not self.database.exists():
+            raise self._nothing_yet()
         with database_errors(self):
             connection = _open_reader(self.database)
             try:
-                _check_version(self, connection)
+                version = _check_version(self, connection)
+                if version == 0:  # a first run was ended while it made the tables
+                    raise self._nothing_yet()
+                if version < SCHEMA_VERSION:
+                    raise HomeError(
+                        f"{self.database} was made by an older Kuberian: run `kuberian index PATH` to upgrade it"
+                    )
             except BaseException:
                 connection.close()
                 raise
@@ -85,11 +94,10 @@ class Home:
                 f"the home {self.folder} cannot be written ({error.strerror}): name another with --home"
             ) from error
         with self._locked(wait), database_errors(self):
-            if self.exists():
+            version = 0
+            if self.database.exists():
                 with _closing(_open_reader(self.database)) as connection:
                     version = _check_version(self, connection)
-            else:
-                version = 0
             if version < SCHEMA_VERSION:
                 from kuberian.store.schema import migrate
 
@@ -127,6 +135,9 @@ class Home:
         finally:
             (self.folder / HOLDER).unlink(missing_ok=True)
             lock.release()
+
+    def _nothing_yet(self) -> HomeError:
+        return HomeError(f"nothing is indexed in {self.folder} yet: run `kuberian index PATH` first")
 
     def _holder(self) -> str:
         try:

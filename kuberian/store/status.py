@@ -47,7 +47,7 @@ class HomeStatus:
 def status(home: Home) -> HomeStatus:
     """Describe a home; one that nothing was indexed in has no snapshots. Raises HomeError if it is damaged."""
     found = []
-    if home.exists():
+    if not home.is_new():
         connection = home.reader()
         try:
             with database_errors(home):
