@@ -20,8 +20,8 @@ from kuberian.safetensors_file import Array
 SCORES = 1 << 18
 # Rows of the feed-forward's 1536 floats between product and GELU: 32 rows and their Φ are 400 kB.
 ACTIVATION_ROWS = 32
-# Rows from which on packed weights are used; a question has fewer, a chunk of code seldom.
-PACKED_ROWS = 32
+# Rows from which on packed weights are used; most questions have fewer, chunks of code more.
+PACKED_ROWS = 16
 
 
 class MklLinear:
