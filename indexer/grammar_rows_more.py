@@ -334,15 +334,6 @@ ROWS: tuple[Language, ...] = (
         rules={"pair": Rule("key", name="key", body="", only="value=object|array")},
     ),
     Language(
-        name="yaml",
-        extensions=("yml", "yaml", "clang-format", "cff"),
-        filenames=(".clang-format", ".clang-tidy", ".yamllint"),
-        grammar="tree_sitter_yaml:language",
-        rules={"block_mapping_pair": Rule("key", name="key", body="", only="value=block_node")},
-        line_comment=_HASH,
-        block_comment=None,
-    ),
-    Language(
         name="toml",
         extensions=("toml",),
         filenames=("Pipfile", "Cargo.toml"),

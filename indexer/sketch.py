@@ -14,6 +14,8 @@ _CLOSING = re.compile(
 )
 _MAX_LINE = 400
 """Characters of a line that are looked at: no definition begins after them."""
+_MAX_ROWS = 3000
+"""Rows within which a bracket must close: bounds what a file of brackets that never close costs."""
 _MAX_OPENING = 5
 """Rows after a definition's first within which its bracket opens, if it has one."""
 
@@ -111,19 +113,20 @@ def _before_next(found: list[_Found], index: int, count: int) -> int:
 
 
 def _before_dedent(lines: list[str], one: _Found) -> int:
-    for row in range(one.row + 1, len(lines)):
+    last = min(one.row + _MAX_ROWS, len(lines))
+    for row in range(one.row + 1, last):
         line = lines[row]
         if line.isspace() or not line:
             continue
         if len(line) - len(line.lstrip()) <= one.indent:
             return row if _CLOSING.match(line) and len(line) - len(line.lstrip()) == one.indent else row - 1
-    return len(lines) - 1
+    return last - 1
 
 
 def _closing_brace(lines: list[str], first: int) -> int:
     """The row where the bracket that opens on row `first` or soon after closes; `first` if none does."""
     depth, opened = 0, False
-    for row in range(first, len(lines)):
+    for row in range(first, min(first + _MAX_ROWS, len(lines))):
         line = lines[row]
         depth += line.count("{") - line.count("}")
         opened = opened or "{" in line

@@ -139,6 +139,14 @@ ROWS: tuple[Language, ...] = (
         line_comment=("::", "rem ", "REM "),
         block_comment=None,
     ),
+    Language(  # its grammar's scanner ends the process on deeply nested files (tree-sitter-yaml 0.7.2)
+        name="yaml",
+        extensions=("yml", "yaml", "cff"),
+        filenames=(".clang-format", ".clang-tidy", ".yamllint"),
+        lines=(LineRule("key", r"\s*(?:- )?[\"']?(?P<name>[\w./\- ]+?)[\"']?:\s*(?:[#|>&!].*)?$", ends="indent"),),
+        line_comment=_HASH,
+        block_comment=None,
+    ),
     Language(
         name="ini",
         extensions=("ini", "cfg", "conf", "properties", "editorconfig", "service", "desktop", "gitconfig"),

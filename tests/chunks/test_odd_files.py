@@ -72,6 +72,8 @@ def long_cases() -> dict[str, tuple[str, str]]:
         "60,000 functions": ("javascript", "function a(){}\n" * 60_000),
         "comments that never end": ("c", "/* a\n" * 100_000),
         "one line of 5 MB": ("javascript", "x" * 5_000_000),
+        "YAML nested 3,000 deep": ("yaml", "\n".join(" " * min(i, 300) + "a:" for i in range(3_000))),
+        "a YAML list nested 100,000 deep": ("yaml", "- " * 100_000),
         "noise in C++": ("cpp", "".join(noise.choice("{}()<>;:\"'\n abc+=*&#") for _ in range(500_000))),
         "noise in TypeScript": ("typescript", "".join(noise.choice("{}()<>;:\"'\n abc+=*&#`") for _ in range(500_000))),
     }
