@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from ctypes import c_char_p, c_float, c_int, c_int64, c_size_t, c_uint32, c_void_p
 from pathlib import Path
@@ -101,6 +101,9 @@ class OneDnn:
         self._lib.dnnl_memory_desc_get_size.argtypes = [_P]
         self._lib.dnnl_memory_desc_get_size.restype = c_size_t
         self.isa = int(self._lib.dnnl_get_effective_cpu_isa())
+        self._set_threads: Callable[[int], None] | None = None
+        with suppress(OSError):  # without libgomp it is another OpenMP, which OMP_NUM_THREADS governs
+            self._set_threads = ctypes.CDLL("libgomp.so.1").omp_set_num_threads
         self.engine, self._stream = c_void_p(), c_void_p()
         self.single_threaded()
         self.check(self._lib.dnnl_engine_create(ctypes.byref(self.engine), 1, 0))
@@ -114,8 +117,8 @@ class OneDnn:
 
     def single_threaded(self) -> None:
         """Keep oneDNN's OpenMP on one thread for calls from this thread; the setting is a thread's own."""
-        with suppress(OSError):  # without libgomp it is another OpenMP, which OMP_NUM_THREADS governs
-            ctypes.CDLL("libgomp.so.1").omp_set_num_threads(1)
+        if self._set_threads:
+            self._set_threads(1)
 
     def check(self, status: int) -> None:
         """Turn a dnnl_status_t into an exception."""

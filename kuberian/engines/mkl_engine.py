@@ -88,12 +88,12 @@ class MklWorker(NumpyWorker):
     def __init__(self, embeddings: Embeddings, model: Model, mkl: Mkl) -> None:
         super().__init__(embeddings, model)
         self.mkl = mkl
-        mkl.single_threaded()
         self._plan_key: tuple = ()
         self._plan: list[Tile] = []
 
     def token_vectors(self, sequences: Sequence[Sequence[int]]) -> Array:
         """Run BERT on packed sequences of token ids -> [tokens, hidden], valid until the next call."""
+        self.mkl.single_threaded()  # a worker may come to another thread than the one it was made in
         return self._token_vectors(sequences)
 
     def linear(self, x: Array, weights: MklLinear) -> Array:  # type: ignore[override]

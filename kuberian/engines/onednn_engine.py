@@ -171,7 +171,6 @@ class OneDnnWorker:
 
     def __init__(self, engine: OneDnnEngine) -> None:
         self.engine, config = engine, engine.config
-        engine.library.single_threaded()
         rows = -(-config.positions // LENGTH_STEP) * LENGTH_STEP
         types, H = engine.types, config.hidden
 
@@ -191,6 +190,7 @@ class OneDnnWorker:
 
     def token_vectors(self, sequences: Sequence[Sequence[int]]) -> Array:
         """Run BERT on each sequence of token ids -> [tokens, hidden], valid until the next call."""
+        self.engine.library.single_threaded()  # a worker may come to another thread than the one it was made in
         if len(sequences) == 1:
             return self._run(sequences[0])
         total = sum(map(len, sequences))
