@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from indexer.deadline import Deadline
 from indexer.passages import passage
 from indexer.report import Progress
 from indexer.stored import stored_chunks
@@ -22,9 +23,14 @@ BATCH = 64
 
 
 def embed_missing(
-    connection: sqlite3.Connection, encoder: Encoder, model_id: int, snapshot_id: int, progress: Progress | None
+    connection: sqlite3.Connection,
+    encoder: Encoder,
+    model_id: int,
+    snapshot_id: int,
+    progress: Progress | None,
+    deadline: Deadline,
 ) -> int:
-    """Embed what the snapshot lacks; return the number of passages that were embedded."""
+    """Embed what the snapshot lacks, or as much as there is time for; return the number of passages."""
     missing = _missing(connection, model_id, snapshot_id)
     done = 0
     for start in range(0, len(missing), WINDOW):
@@ -44,6 +50,8 @@ def embed_missing(
             done += len(batch)
             if progress is not None:
                 progress("meaning", done, len(missing))
+            if deadline.passed():
+                return done
     return done
 
 

@@ -23,6 +23,8 @@ from kuberian.store.paths import to_column
 
 # Chunks that int8 is calibrated on for a checkpoint that brings no eight-bit form. It takes some ten seconds, once.
 CALIBRATION_CHUNKS = 160
+# With fewer the ranges are not known well enough; such an index is embedded in no time in float32 too.
+MIN_CALIBRATION_CHUNKS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,11 @@ def model_row(connection: sqlite3.Connection, encoder: Encoder, checkpoint: str 
     return int(row[0])
 
 
-def _eight_bit(connection: sqlite3.Connection, home: Home, snapshot_id: int, checkpoint: str | None) -> Path:
-    """Return the file with a checkpoint's eight-bit form: beside it, or made once from a snapshot's chunks and kept."""
+def _eight_bit(connection: sqlite3.Connection, home: Home, snapshot_id: int, checkpoint: str | None) -> Path | None:
+    """Return the file with a checkpoint's eight-bit form: beside it, or made once from a snapshot's chunks and kept.
+
+    None if there are too few chunks to make it from.
+    """
     opened = open_checkpoint(checkpoint)
     shipped = Path(opened.folder / QUANTIZED)
     if shipped.is_file():
@@ -104,6 +109,8 @@ def _eight_bit(connection: sqlite3.Connection, home: Home, snapshot_id: int, che
             """,  # by hash: as good as at random, and the same for the same chunks
             (snapshot_id, CALIBRATION_CHUNKS),
         ).fetchall()
+        if len(ids) < MIN_CALIBRATION_CHUNKS:
+            return None
         chunks = stored_chunks(connection, [row[0] for row in ids])
         kept.parent.mkdir(parents=True, exist_ok=True)
         texts = [passage(stored.chunk, stored.code, stored.language) for stored in chunks]

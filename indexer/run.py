@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from dataclasses import dataclass
 
+from indexer.deadline import Deadline
 from indexer.embed import embed_missing
-from indexer.model import choose_model, model_row, open_encoder
+from indexer.model import ModelChoice, choose_model, model_row, open_encoder
 from indexer.report import IndexReport, Progress
 from indexer.repository import Repository
-from indexer.snapshot import take_snapshot
+from indexer.snapshot import SnapshotCounts, take_snapshot
 from kuberian.errors import UsageError
 from kuberian.store import vectors
 from kuberian.store.fulltext import check_words
@@ -29,6 +31,7 @@ def index(
     *,
     precision: str | None = None,
     max_bytes: int = MAX_BYTES,
+    budget: float | None = None,
     wait: bool = False,
 ) -> IndexReport:
     """Index a git repository: its working tree, or the tree at a `revision` (tag, branch or commit).
@@ -36,13 +39,15 @@ def index(
     Only what the home has never seen is cut and embedded. The work is committed as it is done, so the run may be ended
     at any moment and the next one goes on. `model` is a checkpoint folder (default: the one that the repository was
     indexed with, else the bundled one), `precision` one of "float32", "bfloat16", "int8", "auto" (default: likewise,
-    else "auto": the fastest that keeps the quality), `max_bytes` the largest file that is indexed (bytes), and `wait`
-    waits for another index run instead of refusing.
+    else "auto": the fastest that keeps the quality), `max_bytes` the largest file that is indexed (bytes), `budget` the
+    seconds after which the run ends, and `wait` waits for another index run instead of refusing.
 
     Raises RepositoryError, HomeError, CheckpointError, EngineError or UsageError; what was indexed before stays.
     """
     if max_bytes < 1:
         raise UsageError("the largest file to index must be at least 1 byte")
+    if budget is not None and not budget > 0:
+        raise UsageError("the budget must be more than 0 seconds")
     started = time.monotonic()
     repository = Repository(path)
     try:
@@ -50,33 +55,68 @@ def index(
             revision = "HEAD"
         commit = repository.resolve(revision) if revision else None
         opened = Home.at(home)
+        deadline = Deadline(budget)
         with opened.writer(wait) as connection:
             choice = choose_model(connection, repository, os.fspath(model) if model else None, precision)
             check_words(connection)
-            counts = take_snapshot(connection, repository, commit, max_bytes, progress)
-            encoder = open_encoder(connection, opened, counts.snapshot_id, choice)
-            model_id = model_row(connection, encoder, choice.checkpoint)
-            _use_model(connection, counts.snapshot_id, model_id, complete=False)
-            embedded = embed_missing(connection, encoder, model_id, counts.snapshot_id, progress)
-            _use_model(connection, counts.snapshot_id, model_id, complete=True)
-            vectors.write_file(connection, opened, model_id, encoder.dimension)
-            name, chunks, passages, covered = _totals(connection, counts.snapshot_id, model_id)
+            counts = take_snapshot(connection, repository, commit, max_bytes, progress, deadline)
+            meaning = _embed(connection, opened, counts, choice, progress, deadline) if counts else _Meaning()
+            name = _name(connection, counts.snapshot_id) if counts else repository.name
         return IndexReport(
             repository=name,
             path=str(repository.root),
             revision=commit,
             head=commit or repository.head,
-            files_indexed=counts.indexed,
-            files_unchanged=counts.unchanged,
-            files_skipped=counts.skipped,
-            chunks=chunks,
-            passages_embedded=embedded,
-            passages_reused=passages - embedded,
-            coverage=covered / chunks if chunks else 1.0,
+            files_indexed=counts.indexed if counts else 0,
+            files_unchanged=counts.unchanged if counts else 0,
+            files_skipped=counts.skipped if counts else {},
+            chunks=meaning.chunks,
+            passages_embedded=meaning.embedded,
+            passages_reused=meaning.reused,
+            coverage=meaning.coverage,
             seconds=round(time.monotonic() - started, 3),
         )
     finally:
         repository.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """The second phase, counted. Before the first phase is through nothing of the snapshot is covered."""
+
+    chunks: int = 0
+    embedded: int = 0
+    reused: int = 0
+    coverage: float = 0.0
+
+
+def _embed(
+    connection: sqlite3.Connection,
+    home: Home,
+    counts: SnapshotCounts,
+    choice: ModelChoice,
+    progress: Progress | None,
+    deadline: Deadline,
+) -> _Meaning:
+    snapshot_id = counts.snapshot_id
+    encoder = open_encoder(connection, home, snapshot_id, choice)
+    model_id = model_row(connection, encoder, choice.checkpoint)
+    _use_model(connection, snapshot_id, model_id, complete=False)
+    embedded = embed_missing(connection, encoder, model_id, snapshot_id, progress, deadline)
+    chunks, covered, passages = connection.execute(
+        """
+        SELECT count(*), count(embeddings.id), count(DISTINCT embeddings.id)
+        FROM snapshot_files
+        JOIN chunks ON chunks.blob_id = snapshot_files.blob_id
+        LEFT JOIN embeddings ON embeddings.passage = chunks.passage AND embeddings.model_id = ?
+        WHERE snapshot_id = ?
+        """,
+        (model_id, snapshot_id),
+    ).fetchone()
+    if covered == chunks:
+        _use_model(connection, snapshot_id, model_id, complete=True)
+    vectors.write_file(connection, home, model_id, encoder.dimension)
+    return _Meaning(chunks, embedded, passages - embedded, covered / chunks if chunks else 1.0)
 
 
 def _use_model(connection: sqlite3.Connection, snapshot_id: int, model_id: int, *, complete: bool) -> None:
@@ -86,20 +126,6 @@ def _use_model(connection: sqlite3.Connection, snapshot_id: int, model_id: int, 
     )
 
 
-def _totals(connection: sqlite3.Connection, snapshot_id: int, model_id: int) -> tuple[str, int, int, int]:
-    """Return the repository's name and the snapshot's chunks, distinct passages, and chunks with an embedding."""
-    name = connection.execute(
-        "SELECT name FROM repositories JOIN snapshots ON repository_id = repositories.id WHERE snapshots.id = ?",
-        (snapshot_id,),
-    ).fetchone()[0]
-    chunks, passages, covered = connection.execute(
-        """
-        SELECT count(*), count(DISTINCT chunks.passage), count(embeddings.id)
-        FROM snapshot_files
-        JOIN chunks ON chunks.blob_id = snapshot_files.blob_id
-        LEFT JOIN embeddings ON embeddings.passage = chunks.passage AND embeddings.model_id = ?
-        WHERE snapshot_id = ?
-        """,
-        (model_id, snapshot_id),
-    ).fetchone()
-    return name, chunks, passages, covered
+def _name(connection: sqlite3.Connection, snapshot_id: int) -> str:
+    query = "SELECT name FROM repositories JOIN snapshots ON repository_id = repositories.id WHERE snapshots.id = ?"
+    return str(connection.execute(query, (snapshot_id,)).fetchone()[0])

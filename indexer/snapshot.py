@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from indexer.blobs import BlobStore
+from indexer.deadline import Deadline
 from indexer.report import Progress
 from indexer.repository import WORKTREE, Repository, TreeFile
 from indexer.verdicts import Verdicts
@@ -50,16 +51,20 @@ def take_snapshot(
     commit: str | None,
     max_bytes: int,
     progress: Progress | None,
-) -> SnapshotCounts:
+    deadline: Deadline,
+) -> SnapshotCounts | None:
     """Bring the snapshot of the working tree, or of a commit, up to date with its files.
 
-    Raises RepositoryError if there is no file at all; then nothing has changed.
+    Returns None if the time was up before; what was cut by then is kept for the next run. Raises RepositoryError if
+    there is no file at all; then nothing has changed.
     """
     head, branch = repository.head, repository.branch
     files = repository.files(commit)
     if not files:
         raise RepositoryError(f"{repository.root} has no files to index")
-    resolved = _resolve(connection, repository, files, max_bytes, progress)
+    resolved = _resolve(connection, repository, files, max_bytes, progress, deadline)
+    if resolved is None:
+        return None
     with transaction(connection):
         snapshot_id = _snapshot_row(connection, repository, commit, head, branch)
         unchanged = _switch(connection, snapshot_id, resolved)
@@ -74,8 +79,9 @@ def _resolve(
     files: list[TreeFile],
     max_bytes: int,
     progress: Progress | None,
-) -> list[SnapshotFile]:
-    """Return the files with their blobs, reading and cutting those that the home does not have."""
+    deadline: Deadline,
+) -> list[SnapshotFile] | None:
+    """Return the files with their blobs, reading and cutting those that the home does not have; None if time is up."""
     blobs = BlobStore(connection)
     verdicts = Verdicts(repository, files)
     resolved = []
@@ -88,6 +94,8 @@ def _resolve(
                 resolved.append(found)
             if progress is not None:
                 progress("words", done, len(files))
+            if deadline.passed():
+                return None
             if time.monotonic() - committed > COMMIT_SECONDS:
                 connection.execute("COMMIT")
                 connection.execute("BEGIN IMMEDIATE")

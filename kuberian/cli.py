@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kuberian.errors import KuberianError
+from kuberian.errors import KuberianError, UsageError
 
 if TYPE_CHECKING:
     from indexer import Explanation
@@ -43,6 +43,7 @@ def index(
     model: Annotated[str | None, typer.Option(help="A BERT checkpoint folder to embed with.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32, bfloat16, int8 or auto, the fastest.")] = None,
     max_bytes: Annotated[int | None, typer.Option(help="Skip larger files. Default: 1,000,000.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Stop after this time (60s, 10m); the next run goes on.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what each file would be indexed as.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another index run to end.")] = False,
     home: HomeOption = None,
@@ -60,7 +61,9 @@ def index(
         _print_explanations(run_dry(path, rev, limit), as_json)
         return
     with nullcontext() if quiet else _progress() as progress:
-        done = run(path, home, rev, model, progress, precision=precision, max_bytes=limit, wait=wait)
+        done = run(
+            path, home, rev, model, progress, precision=precision, max_bytes=limit, budget=_seconds(budget), wait=wait
+        )
     if as_json:
         _print_json(done.to_dict())
     elif not quiet:
@@ -250,6 +253,18 @@ def _fail(message: str, exit_status: int) -> int:
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning as a line for a user, without the place in our code that raised it."""
     _fail(str(message), 0)
+
+
+def _seconds(text: str | None) -> float | None:
+    """Return a time as typed, `90`, `60s`, `10m` or `1h`, in seconds."""
+    if text is None:
+        return None
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+    try:
+        return float(number) * unit
+    except ValueError:
+        raise UsageError(f"{text!r} is no time: write it as 60s, 10m or 1h") from None
 
 
 def _progress() -> BarProgress | PlainProgress:

@@ -177,9 +177,9 @@ def load() -> Mkl:
         try:
             _loaded = _find()
         except EngineError as error:
-            _loaded = error
+            _loaded = EngineError(str(error))  # without the traceback, which keeps every caller's variables alive
     if isinstance(_loaded, EngineError):
-        raise _loaded
+        raise EngineError(str(_loaded))
     return _loaded
 
 

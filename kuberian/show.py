@@ -85,6 +85,8 @@ def report(done: IndexReport) -> str:
     ]
     if done.files_skipped:
         lines.insert(1, f"skipped {skipped(done.files_skipped)}")
+    if done.coverage < 1:
+        lines.append("not done yet: run the same again to go on")
     return "\n".join(lines)
 
 

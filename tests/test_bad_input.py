@@ -86,6 +86,12 @@ class TestIndex:
         refused(kuberian, "index", str(indexed), "--max-bytes", "-1", status=2, says="at least 1 byte")
         refused(kuberian, "index", str(indexed), "--max-bytes", "many", status=2, says="not a valid int")
 
+    def test_a_budget_that_makes_no_sense(self, kuberian: Run, indexed: Path) -> None:
+        for budget in ("soon", ""):
+            refused(kuberian, "index", str(indexed), f"--budget={budget}", status=2, says="is no time")
+        for budget in ("-5", "0s", "nan"):
+            refused(kuberian, "index", str(indexed), f"--budget={budget}", status=2, says="more than 0 seconds")
+
     def test_an_unknown_option_or_command(self, kuberian: Run) -> None:
         refused(kuberian, "index", "--fast", status=2, says="No such option")
         refused(kuberian, "reindex", status=2, says="No such command")

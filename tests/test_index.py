@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from indexer import index
-from kuberian.errors import RepositoryError
+from kuberian.errors import RepositoryError, UsageError
 from searcher import Searcher
 from tests.sdists import commit_all, git
 
@@ -168,3 +168,20 @@ def test_line_end_filters_do_not_cause_work_again(repository: Path) -> None:
     with Searcher() as searcher:
         best = searcher.search("terms of delivery").results[0]
     assert (best.path, best.stale) == ("terms.txt", False)
+
+
+def test_a_budget_ends_a_run_and_the_next_one_goes_on(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(200):
+        (repository / f"module_{number}.py").write_text(f"def function_{number}():\n    return 'number {number}'\n")
+    none = index(repository, budget=1e-6)  # not even the first file is through
+    assert (none.files_indexed, none.coverage) == (0, 0.0)
+    monkeypatch.setattr("indexer.embed.BATCH", 8)
+    runs = 0
+    while (report := index(repository, budget=0.5)).coverage < 1:
+        runs += 1
+        if report.files_indexed:
+            assert "module_7.py" in paths("function_7")  # by its words, if not yet by its meaning
+        assert runs < 500
+    assert index(repository).passages_embedded == 0
+    with pytest.raises(UsageError, match="budget"):
+        index(repository, budget=0)
