@@ -99,4 +99,4 @@ class BlobStore:
 
 def passage_hash(text: str) -> bytes:
     """Return the key of a passage: 16 bytes of BLAKE2b."""
-    return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()

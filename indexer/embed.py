@@ -7,13 +7,15 @@ again. Each batch is committed as soon as it is computed: a run that is killed l
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 from indexer.deadline import Deadline
-from indexer.passages import passage
+from indexer.passages import passage, path_passage
 from indexer.report import Progress
 from indexer.stored import stored_chunks
 from kuberian.encoder import Encoder
 from kuberian.store.home import transaction
+from kuberian.store.paths import from_column
 from kuberian.store.vectors import STORED
 
 # Passages that are held and sorted by length at a time: about 8 MB of text.
@@ -38,21 +40,44 @@ def embed_missing(
             (stored.key, passage(stored.chunk, stored.code, stored.language))
             for stored in stored_chunks(connection, missing[start : start + WINDOW])
         ]
-        window.sort(key=lambda item: -len(item[1]))
-        for first in range(0, len(window), BATCH):
-            batch = window[first : first + BATCH]
-            vectors = encoder.encode([text for _, text in batch]).astype(STORED)
-            with transaction(connection):
-                connection.executemany(
-                    "INSERT OR IGNORE INTO embeddings(passage, model_id, vector) VALUES(?, ?, ?)",
-                    [(key, model_id, vector.tobytes()) for (key, _), vector in zip(batch, vectors, strict=True)],
-                )
+        for batch in _batches(window):
+            _embed(connection, encoder, model_id, batch)
             done += len(batch)
             if progress is not None:
                 progress("meaning", done, len(missing))
             if deadline.passed():
                 return done
     return done
+
+
+def embed_paths(connection: sqlite3.Connection, encoder: Encoder, model_id: int, snapshot_id: int) -> None:
+    """Embed the passages of the snapshot's paths: a few words each, some 500 a second."""
+    missing = connection.execute(
+        """
+        SELECT passage, path FROM paths
+        WHERE id IN (SELECT path_id FROM snapshot_files WHERE snapshot_id = ? AND blob_id IS NOT NULL)
+          AND NOT EXISTS (SELECT 1 FROM embeddings WHERE passage = paths.passage AND model_id = ?)
+        """,
+        (snapshot_id, model_id),
+    ).fetchall()
+    for batch in _batches([(key, path_passage(from_column(path))) for key, path in dict(missing).items()]):
+        _embed(connection, encoder, model_id, batch)
+
+
+def _batches(passages: list[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, str]]]:
+    """Yield batches of passages of similar length, the longest first."""
+    ordered = sorted(passages, key=lambda item: -len(item[1]))
+    for first in range(0, len(ordered), BATCH):
+        yield ordered[first : first + BATCH]
+
+
+def _embed(connection: sqlite3.Connection, encoder: Encoder, model_id: int, batch: list[tuple[bytes, str]]) -> None:
+    vectors = encoder.encode([text for _, text in batch]).astype(STORED)
+    with transaction(connection):
+        connection.executemany(
+            "INSERT OR IGNORE INTO embeddings(passage, model_id, vector) VALUES(?, ?, ?)",
+            [(key, model_id, vector.tobytes()) for (key, _), vector in zip(batch, vectors, strict=True)],
+        )
 
 
 def _missing(connection: sqlite3.Connection, model_id: int, snapshot_id: int) -> list[int]:

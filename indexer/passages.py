@@ -13,9 +13,6 @@ from kuberian.words import parts, words
 MAX_CHARS = 2400
 """More than the encoder's 256 tokens hold; bounds what one endless line costs to tokenize."""
 
-PATH_WEIGHT = 0.7
-"""What a path's similarity counts beside a passage's 1: the best of 0.1 … 1.5 on retrieval questions."""
-
 
 def passage(chunk: Chunk, code: str, language: str | None) -> str:
     """The text that is embedded for `chunk`, whose lines are `code`: what it is, where it belongs, then the code.

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from indexer.deadline import Deadline
-from indexer.embed import embed_missing
+from indexer.embed import embed_missing, embed_paths
 from indexer.model import ModelChoice, choose_model, model_row, open_encoder
 from indexer.report import IndexReport, Progress
 from indexer.repository import Repository
@@ -102,6 +102,7 @@ def _embed(
     encoder = open_encoder(connection, home, snapshot_id, choice)
     model_id = model_row(connection, encoder, choice.checkpoint)
     _use_model(connection, snapshot_id, model_id, complete=False)
+    embed_paths(connection, encoder, model_id, snapshot_id)
     embedded = embed_missing(connection, encoder, model_id, snapshot_id, progress, deadline)
     chunks, covered, passages = connection.execute(
         """

@@ -11,8 +11,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from indexer.blobs import BlobStore
+from indexer.blobs import BlobStore, passage_hash
 from indexer.deadline import Deadline
+from indexer.passages import path_passage
 from indexer.report import Progress
 from indexer.repository import WORKTREE, Repository, TreeFile
 from indexer.verdicts import Verdicts
@@ -209,6 +210,8 @@ def _path_id(connection: sqlite3.Connection, path: str) -> int:
     row = connection.execute("SELECT id FROM paths WHERE path = ?", (stored,)).fetchone()
     if row:
         return int(row[0])
-    path_id = int(connection.execute("INSERT INTO paths(path) VALUES(?) RETURNING id", (stored,)).fetchone()[0])
+    key = passage_hash(path_passage(path))
+    inserted = connection.execute("INSERT INTO paths(path, passage) VALUES(?, ?) RETURNING id", (stored, key))
+    path_id = int(inserted.fetchone()[0])
     fulltext.add_path(connection, path_id, path)
     return path_id

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Sized
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from kuberian.store.vectors import Vectors
+from kuberian.store.vectors import STORED, Floats, Vectors
 from searcher.question import Question
 from searcher.scope import Scope
 
@@ -16,6 +17,9 @@ POOL = 200
 
 # Files whose path alone speaks for them: ranking has to find more in them than that.
 PATH_POOL = 20
+
+# What a path's cosine counts beside its chunk's 1: the best of 0.1 to 1.5 on retrieval questions (docs/chunking.md).
+PATH_WEIGHT = 0.7
 
 # What a word is worth in a chunk's symbol, signature, docstring and code (bm25's column weights).
 FIELD_WEIGHTS = (6.0, 2.0, 2.0, 1.0)
@@ -56,30 +60,61 @@ def by_paths(connection: sqlite3.Connection, question: Question) -> list[int]:
     return [row[0] for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Chunks by their nearness in meaning, best first: the cosine of their passage plus a share of their path's.
+
+    `best_cosine` is the greatest of the passages alone.
+    """
+
+    scores: dict[int, float]
+    best_cosine: float
+
+
 def by_meaning(
     connection: sqlite3.Connection,
     vectors: dict[int, Vectors],
-    questions: dict[int, npt.NDArray[np.float32]],
+    questions: dict[int, Floats],
     scope: Scope,
-) -> dict[int, float]:
-    """Return the chunks in scope whose passages are nearest to the question, best first, with their cosines.
+    others: Iterable[int],
+) -> Meaning:
+    """Score the chunks in scope that are nearest to the question, those of the nearest paths, and `others`.
 
     `vectors` and `questions` (the question's embeddings, [dimension]) are by model.
     """
-    found: list[tuple[float, int]] = []
+    scores: dict[int, float] = {}
+    best = 0.0
+    others = list(others)
     for model_id, allowed in scope.embeddings.items():
-        ids, cosines = vectors[model_id].nearest(questions[model_id], allowed, POOL)
+        question = questions[model_id]
+        ids, cosines = vectors[model_id].nearest(question, allowed, POOL)
         near = dict(zip(ids.tolist(), cosines.tolist(), strict=True))
-        marks = ",".join("?" * len(near))
+        best = max([best, *near.values()])
+        paths = scope.paths[model_id]
+        path_cosines = paths.vectors @ question
+        path_of = dict(zip(paths.blobs.tolist(), path_cosines.tolist(), strict=True))
+        nearest_paths = paths.blobs[np.lexsort((paths.blobs, -path_cosines))[:PATH_POOL]].tolist()
         rows = connection.execute(
             f"""
-            SELECT embeddings.id, chunks.id FROM embeddings
-            JOIN chunks ON chunks.passage = embeddings.passage
-            JOIN scope_chunks ON scope_chunks.id = chunks.id
-            WHERE embeddings.id IN ({marks})
+            SELECT scope_chunks.id, scope_chunks.blob_id, vector FROM scope_chunks
+            JOIN chunks ON chunks.id = scope_chunks.id
+            JOIN embeddings ON embeddings.passage = chunks.passage AND embeddings.model_id = ?
+            WHERE scope_chunks.id IN (
+                SELECT chunks.id FROM embeddings JOIN chunks ON chunks.passage = embeddings.passage
+                WHERE embeddings.id IN ({_marks(near)})
+                UNION SELECT id FROM scope_chunks WHERE blob_id IN ({_marks(nearest_paths)})
+                UNION SELECT id FROM scope_chunks WHERE id IN ({_marks(others)})
+            )
             """,
-            list(near),
-        )
-        found += [(near[embedding_id], chunk_id) for embedding_id, chunk_id in rows]
-    found.sort(key=lambda item: (-item[0], item[1]))
-    return {chunk_id: cosine for cosine, chunk_id in found}
+            [model_id, *near, *nearest_paths, *others],
+        ).fetchall()
+        matrix = np.frombuffer(b"".join(row[2] for row in rows), STORED).astype(np.float32)
+        exact = matrix.reshape(len(rows), -1) @ question if rows else ()
+        for (chunk_id, blob_id, _), cosine in zip(rows, exact, strict=True):
+            scores[chunk_id] = float(cosine) + PATH_WEIGHT * path_of.get(blob_id, 0.0)
+    ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    return Meaning(dict(ordered), best)
+
+
+def _marks(values: Sized) -> str:
+    return ",".join("?" * len(values))

@@ -13,10 +13,10 @@ from searcher.question import STOPWORDS, Question
 # Reciprocal rank fusion, Cormack, Clarke and Büttcher, SIGIR 2009, with their constant.
 RRF_K = 60
 
-# Relative to the best fused score of a question.
+# Relative to the best fused score of a question. Tried by hand on `benchmarks.retrieval` (docs/ranking.md).
 FILE_EVIDENCE = 0.3  # for the file whose candidates have the largest sum, less for others in proportion
-PATH_WORDS = 0.8  # for a file whose name and folder hold every word of the question
-DEFINITION = 2.0  # for the chunk that defines an identifier that was asked for
+PATH_WORDS = 1.2  # for a file whose name and folder hold every word of the question
+DEFINITION = 1.0  # for the chunk that defines an identifier that was asked for
 LABEL_FACTORS = {  # what is not the code itself answers less often
     "test": 0.4,
     "example": 0.5,
@@ -27,7 +27,7 @@ LABEL_FACTORS = {  # what is not the code itself answers less often
     "documentation": 0.7,
     "declaration": 0.8,
 }
-REPEAT_FACTOR = 0.5  # each further chunk of a file that is already in the list
+REPEAT_FACTOR = 0.3  # each further chunk of a file that is already in the list
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class Known:
 
 
 def rank(
-    question: Question, candidates: list[Known], lexical: dict[int, float], cosines: dict[int, float]
+    question: Question, candidates: list[Known], lexical: dict[int, float], semantic: dict[int, float]
 ) -> list[tuple[Known, float]]:
     """Return the candidates best first, with their scores. Ties are broken by path and chunk, always the same way."""
-    fused = _fuse(candidates, lexical, cosines)
+    fused = _fuse(candidates, lexical, semantic)
     best = max(fused.values(), default=1.0) or 1.0
     by_file: dict[int, float] = defaultdict(float)
     for known in candidates:
@@ -64,9 +64,9 @@ def rank(
     return _spread(scored)
 
 
-def _fuse(candidates: list[Known], lexical: dict[int, float], cosines: dict[int, float]) -> dict[int, float]:
+def _fuse(candidates: list[Known], lexical: dict[int, float], semantic: dict[int, float]) -> dict[int, float]:
     fused: dict[int, float] = {known.chunk_id: 0.0 for known in candidates}
-    for ranking in (lexical, cosines):
+    for ranking in (lexical, semantic):
         for position, chunk_id in enumerate(ranking, 1):
             if chunk_id in fused:
                 fused[chunk_id] += 1 / (RRF_K + position)

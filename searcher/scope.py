@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from kuberian.errors import RepositoryError, UsageError
 from kuberian.store import repositories
 from kuberian.store.paths import from_column
+from kuberian.store.vectors import STORED, Floats, Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class PathVectors:
+    """The embeddings of the paths at which blobs are found first: float32 [blobs, dimension]."""
+
+    blobs: Ids
+    vectors: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """The chunks that may answer.
 
@@ -59,7 +67,8 @@ class Scope:
     """
 
     places: dict[int, list[Place]]
-    embeddings: dict[int, npt.NDArray[np.int64]]
+    embeddings: dict[int, Ids]
+    paths: dict[int, PathVectors]
     chunks: int
     coverage: float
 
@@ -109,7 +118,8 @@ def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
     )
     connection.execute("INSERT INTO scope_chunks SELECT id, chunks.blob_id FROM scope_blobs JOIN chunks USING(blob_id)")
     chunks = int(connection.execute("SELECT count(*) FROM scope_chunks").fetchone()[0])
-    embeddings: dict[int, npt.NDArray[np.int64]] = {}
+    embeddings: dict[int, Ids] = {}
+    paths: dict[int, PathVectors] = {}
     covered = 0
     for model_id in sorted({snapshot.model_id for snapshot in chosen if snapshot.model_id is not None}):
         rows = connection.execute(
@@ -123,7 +133,8 @@ def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
         ).fetchall()
         covered += len(rows)
         embeddings[model_id] = np.unique(np.array([row[0] for row in rows], np.int64))
-    return Scope(places, embeddings, chunks, covered / chunks if chunks else 1.0)
+        paths[model_id] = _path_vectors(connection, places, model_id)
+    return Scope(places, embeddings, paths, chunks, covered / chunks if chunks else 1.0)
 
 
 def _places(connection: sqlite3.Connection, chosen: list[Snapshot], filters: Filters) -> dict[int, list[Place]]:
@@ -148,6 +159,21 @@ def _places(connection: sqlite3.Connection, chosen: list[Snapshot], filters: Fil
             if wanted is None or wanted(path):
                 places.setdefault(blob_id, []).append(Place(snapshot, path, frozenset(labels.split())))
     return places
+
+
+def _path_vectors(connection: sqlite3.Connection, places: dict[int, list[Place]], model_id: int) -> PathVectors:
+    dimension = connection.execute("SELECT dimension FROM models WHERE id = ?", (model_id,)).fetchone()[0]
+    rows = connection.execute(
+        """
+        SELECT path, vector FROM paths JOIN embeddings ON embeddings.passage = paths.passage AND model_id = ?
+        WHERE paths.id IN (SELECT path_id FROM snapshot_files JOIN scope_blobs USING(blob_id))
+        """,
+        (model_id,),
+    )
+    by_path = {from_column(path): vector for path, vector in rows}
+    found = [(blob_id, by_path[at[0].path]) for blob_id, at in places.items() if at[0].path in by_path]
+    vectors = np.frombuffer(b"".join(vector for _, vector in found), STORED).astype(np.float32)
+    return PathVectors(np.array([blob_id for blob_id, _ in found], np.int64), vectors.reshape(len(found), dimension))
 
 
 def _known_languages(connection: sqlite3.Connection, asked: str) -> set[str]:

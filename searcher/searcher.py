@@ -85,12 +85,13 @@ class Searcher:
         found = self._scope(filters)
         lexical = by_words(self._connection, question)
         questions = {model_id: self._embed(model_id, question.text) for model_id in found.embeddings}
-        cosines = by_meaning(self._connection, self._vectors, questions, found)
-        if not lexical and max(cosines.values(), default=0.0) < MIN_COSINE:
+        chosen = {**lexical, **dict.fromkeys(by_paths(self._connection, question))}
+        meaning = by_meaning(self._connection, self._vectors, questions, found, chosen)
+        if not lexical and meaning.best_cosine < MIN_COSINE:
             return SearchResults(question.text, found.coverage, ())
-        chosen = {**lexical, **cosines, **dict.fromkeys(by_paths(self._connection, question))}
+        chosen.update(meaning.scores)
         candidates = list(_known(self._connection, list(chosen), found))
-        ranked = rank(question, candidates, lexical, cosines)
+        ranked = rank(question, candidates, lexical, meaning.scores)
         results: list[Result] = []
         files = WorkingFiles()
         for known, score in ranked:

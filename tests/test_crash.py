@@ -75,7 +75,8 @@ def embeddings(home: Path) -> int:
     with sqlite3.connect(home / "kuberian.db") as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'embeddings'").fetchone():
             return 0
-        return int(connection.execute("SELECT count(*) FROM embeddings").fetchone()[0])
+        query = "SELECT count(*) FROM embeddings WHERE passage IN (SELECT passage FROM chunks)"
+        return int(connection.execute(query).fetchone()[0])
 
 
 def still_works(home: Path) -> None:

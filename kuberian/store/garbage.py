@@ -11,6 +11,8 @@ from kuberian.store.home import Home, transaction
 from kuberian.store.paths import from_column
 from kuberian.store.vectors import write_file
 
+_UNUSED = "passage NOT IN (SELECT passage FROM chunks UNION SELECT passage FROM paths)"
+
 
 @dataclass(frozen=True)
 class GarbageReport:
@@ -47,11 +49,9 @@ def collect_garbage(connection: sqlite3.Connection, home: Home) -> GarbageReport
             connection.execute("DELETE FROM paths WHERE id = ?", (path_id,))
         touched = _ids(
             connection,
-            "SELECT DISTINCT model_id FROM embeddings WHERE passage NOT IN (SELECT passage FROM chunks)",
+            f"SELECT DISTINCT model_id FROM embeddings WHERE {_UNUSED}",
         )
-        embeddings = connection.execute(
-            "DELETE FROM embeddings WHERE passage NOT IN (SELECT passage FROM chunks)"
-        ).rowcount
+        embeddings = connection.execute(f"DELETE FROM embeddings WHERE {_UNUSED}").rowcount
     for model_id in touched:
         dimension = connection.execute("SELECT dimension FROM models WHERE id = ?", (model_id,)).fetchone()[0]
         write_file(connection, home, model_id, dimension, anew=True)

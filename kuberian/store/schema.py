@@ -45,7 +45,8 @@ def m001_repositories(db: Database) -> None:
         """
         CREATE TABLE paths(
             id INTEGER PRIMARY KEY,
-            path NOT NULL UNIQUE           -- relative to the repository's root; TEXT or BLOB as above
+            path NOT NULL UNIQUE,          -- relative to the repository's root; TEXT or BLOB as above
+            passage BLOB NOT NULL          -- hash of the path's passage
         )
         """,
         """
