@@ -14,6 +14,7 @@ from ctypes import c_char_p, c_float, c_int, c_size_t, c_uint64, c_void_p
 from pathlib import Path
 
 from kuberian.errors import EngineError
+from kuberian.native import first_usable
 
 # Older than this nothing is tested: 2021.1 is the first oneMKL.
 OLDEST = (2021, 1)
@@ -175,24 +176,12 @@ def load() -> Mkl:
     global _loaded  # noqa: PLW0603 - one library per process: its settings are global too
     if _loaded is None:
         try:
-            _loaded = _find()
+            _loaded = first_usable(Mkl, _candidates(), "no MKL is installed (pip install mkl)")
         except EngineError as error:
             _loaded = EngineError(str(error))  # without the traceback, which keeps every caller's variables alive
     if isinstance(_loaded, EngineError):
         raise EngineError(str(_loaded))
     return _loaded
-
-
-def _find() -> Mkl:
-    refusals: list[str] = []
-    for path in _candidates():
-        try:
-            return Mkl(path)
-        except EngineError as error:
-            # Names without a folder are guesses for the system's loader: not there is no news.
-            if Path(path).name != path:
-                refusals.append(str(error))
-    raise EngineError("; ".join(refusals) or "no MKL is installed (pip install mkl)")
 
 
 def _candidates() -> Iterator[str]:

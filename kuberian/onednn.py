@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from kuberian.engines.buffers import aligned
 from kuberian.errors import EngineError
+from kuberian.native import first_usable
 
 # dnnl_data_type_t, and the NumPy type that holds it
 BF16, F32, S8, U8 = 2, 3, 5, 6
@@ -272,23 +273,12 @@ def load() -> OneDnn:
     global _loaded  # noqa: PLW0603 - its primitive cache is the process's too
     if _loaded is None:
         try:
-            _loaded = _find()
+            _loaded = first_usable(OneDnn, _candidates(), "oneDNN is not installed (pip install 'kuberian[onednn]')")
         except EngineError as error:
             _loaded = EngineError(str(error))  # without the traceback, which keeps every caller's variables alive
     if isinstance(_loaded, EngineError):
         raise EngineError(str(_loaded))
     return _loaded
-
-
-def _find() -> OneDnn:
-    refusals: list[str] = []
-    for path in _candidates():
-        try:
-            return OneDnn(path)
-        except EngineError as error:
-            if Path(path).name != path:
-                refusals.append(str(error))
-    raise EngineError("; ".join(refusals) or "oneDNN is not installed (pip install 'kuberian[onednn]')")
 
 
 def _candidates() -> Iterator[str]:

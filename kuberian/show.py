@@ -59,11 +59,10 @@ def results_on_terminal(console: Console, found: SearchResults, lines: int) -> N
         shown = "\n".join(
             "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in row) for row in code[:lines]
         )
-        lexer = result.language if result.language != "text" else "text"
         console.print(
             Syntax(
                 shown,
-                _lexer(lexer),
+                _lexer(result.language),
                 line_numbers=True,
                 start_line=result.start_line,
                 theme="ansi_dark",
