@@ -39,19 +39,24 @@ _HOLDERS = CONTAINERS | {"constant", "variable", "field"}
 """Kinds whose members become chunks of their own: classes, and objects that are assigned to a name."""
 _MAX_OPEN = 16
 """Definitions within definitions that are opened; deeper ones stay in their parent's chunk."""
-_MAX_NAMES = 64
+_MAX_NAMES = 500
+"""More than fit into the largest chunk; bounds what one endless line gives."""
 _CLOSE = re.compile(r"[})\]]+[;,)]*\s*(?://.*|/\*.*|#.*)?$|#\s*(?:endif|else)\b|end\b|(?:fi|done|esac)$")
 _LONGEST_CLOSE = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A definition that begins in a chunk."""
+    """Something that is defined in a chunk: its own definition, one inside of it, a field, a member of an enum."""
 
     line: int
-    """Line of the definition itself, from 1: below decorators and comments."""
+    """Line of the definition itself, from 1: below decorators and comments. One of several equations or overloads has
+    a name for each."""
     kind: str
+    name: str
+    """As it is written where it is defined: "serve"."""
     symbol: str
+    """Scope and name: "Server.Handler.serve"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,8 @@ class Chunk:
     part: int = 0
     """0: all of the definition. Of a definition cut into parts: 1 for the one with its head, 2 … for the others."""
     names: tuple[Name, ...] = ()
-    """What is defined in the chunk, its own definition first, then inner ones and those that stand together."""
+    """All that is defined on the chunk's lines, in their order. Of a definition that is cut into parts or whose members
+    are chunks of their own, each name is in the chunk that has its line."""
 
 
 @dataclass(slots=True)
@@ -240,7 +246,9 @@ class _Cut:
         names: dict[int, list[Name]] = {}
         for d in self.definitions:
             for row in (d.line, *d.again):
-                names.setdefault(row, []).append(Name(row + 1, d.kind, d.symbol))
+                names.setdefault(row, []).append(Name(row + 1, d.kind, d.name, d.symbol))
+        for member in self.outline.members:
+            names.setdefault(member.row, []).append(Name(member.row + 1, member.kind, member.name, member.symbol))
         return names
 
     def _loose(self, lines: tuple[int, int], held: tuple[Name, ...]) -> Chunk:

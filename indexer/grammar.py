@@ -46,6 +46,10 @@ class BoundRule:
     scope: Step | None
     holds: Callable[[Node, bytes], bool] | None
     top: bool
+    own: bool
+    rest: bool
+    all_children: bool
+    """Whether each named child of what `name` leads to is a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,10 @@ class Grammar:
     rules: dict[str, tuple[BoundRule, ...]]
     docstring: Step | None
     leads: dict[str, re.Pattern[bytes]]
+    short: frozenset[str]
+    """Node types that are visited even where they stand on one line."""
+    rest: frozenset[str]
+    """Node types that what follows them belongs to."""
 
     def parse(self, data: bytes) -> Tree | None:
         """The syntax tree of UTF-8 `data`, or None if the parser would need far more time than source takes."""
@@ -100,7 +108,15 @@ def load(language: str) -> Grammar | None:
         for node_type, found in row.rules.items()
     }
     leads = {node_type: re.compile(begins.encode()) for node_type, begins in row.leads.items()}
-    return Grammar(row, syntax, rules, _path(row.docstring) if row.docstring else None, leads)
+    return Grammar(
+        language=row,
+        syntax=syntax,
+        rules=rules,
+        docstring=_path(row.docstring) if row.docstring else None,
+        leads=leads,
+        short=frozenset(rules) | row.wrappers | row.lists,
+        rest=frozenset(node_type for node_type, bound in rules.items() if any(rule.rest for rule in bound)),
+    )
 
 
 def _language(pointer: object) -> TreeSitterLanguage:
@@ -113,11 +129,14 @@ def _language(pointer: object) -> TreeSitterLanguage:
 def _bind(rule: Rule) -> BoundRule:
     return BoundRule(
         kind=rule.kind,
-        name=_path(rule.name),
+        name=_path(rule.name.removesuffix("[*]")),
         body=_path(rule.body) if rule.body else None,
         scope=_path(rule.scope) if rule.scope else None,
         holds=_condition(rule.only) if rule.only else None,
         top=rule.top,
+        own=rule.own,
+        rest=rule.rest,
+        all_children=rule.name.endswith("[*]"),
     )
 
 
@@ -153,6 +172,8 @@ def _step(step: str) -> Step:
 def _single_step(step: str) -> Step:
     if step == "[0]":
         return lambda node: node.named_child(0) if node.named_child_count else None
+    if step == "..":
+        return lambda node: node.parent
     if step.startswith("<"):
         wanted = step[1:-1]
         return lambda node: next((child for child in node.children if child.type == wanted), None)

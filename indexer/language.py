@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 class Rule:
     """How one type of syntax node defines something.
 
-    Paths (`name`, `body`, `scope`, `only`) lead from the node to one below it. Steps are joined by "/": a field's name,
-    a node type in angle brackets (the first such child), "[0]" (the first named child), or several of these joined by
-    "|" (the first that is there). A step that ends in "*" is taken again while it leads somewhere, perhaps never.
+    Paths (`name`, `body`, `scope`, `only`) lead from the node to one near it. Steps are joined by "/": a field's name,
+    a node type in angle brackets (the first such child), "[0]" (the first named child), ".." (the parent), or several
+    of these joined by "|" (the first that is there). A step that ends in "*" is taken again while it leads somewhere,
+    perhaps never.
     """
 
     kind: str
@@ -27,6 +28,11 @@ class Rule:
     must lead to text that the expression matches whole."""
     top: bool = False
     """Whether the rule holds only outside of functions, where an assignment is a constant."""
+    own: bool = True
+    """Whether it may become a chunk of its own. If not, it is only named in the chunk around it: a field, a member of
+    an enum. Its `name` may then end in "[*]": all named children."""
+    rest: bool = False
+    """Whether what follows, to the end of the block or to the next such node, belongs to it: Perl's packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,8 @@ class LineRule:
     ends: str = "brace"
     """"brace": where the first bracket "{" closes. "indent": before the next line that is indented no deeper and does
     not begin with a closing word. "next": before the next definition by such a rule, of the same level or above."""
+    own: bool = True
+    """As of a `Rule`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,11 +68,13 @@ class Language:
     """With `lines`: what begins and ends a passage in which no line defines anything (Markdown's code)."""
     prose: bool = False
     """Text for people, of which what defines nothing is no code."""
+    lists: frozenset[str] = frozenset()
+    """Node types that are looked into even where they stand on one line, for the members that they name."""
     wrappers: frozenset[str] = frozenset()
     """Node types around a definition that belong to it: decorated, exported, templated."""
     leads: Mapping[str, str] = field(default_factory=dict)
     """Node type → how its text begins (a regular expression; empty: anyhow), for siblings before a definition
-    that belong to it: attributes, decorators, type signatures."""
+    that belong to it: attributes, decorators, type signatures. A rule may name what they define besides."""
     tails: frozenset[str] = frozenset()
     """Node types after a definition, as siblings, that belong to it: Dart's function bodies."""
     attributes: frozenset[str] = frozenset()

@@ -38,6 +38,9 @@ _OWNERS = CONTAINERS - {"module", "namespace"}
 _LOCAL = frozenset({"function", "method", "constructor"})
 """Kinds whose inside is local: no constants of the module are found there."""
 
+_TITLES = frozenset({"test", "section", "block", "rule", "key", "element"})
+"""Kinds whose names are words, in which a point separates nothing."""
+
 _MAX_DEPTH = 300
 """Levels of the tree that are walked: far more than anyone indents, far fewer than a sum of 10^5 terms has."""
 _MAX_CHILDREN = 100_000
@@ -64,6 +67,8 @@ class Definition:
     parent: int
     """Index of the enclosing definition, -1 for none."""
     kind: str
+    name: str
+    """What it is called where it stands, without any scope: "serve"."""
     symbol: str
     """Scope and name: "Server.Handler.serve"."""
     scope: str | None
@@ -74,12 +79,23 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """What is only named: a field, a member of an enum."""
+
+    row: int
+    kind: str
+    name: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outline:
     """The definitions of a file in document order, each before what it holds, and the rows where statements begin."""
 
     definitions: tuple[Definition, ...]
     borders: dict[int, int]
     """Row → how deep in the tree the outermost node lies that begins there."""
+    members: tuple[Member, ...] = ()
 
 
 def outline(text: str, lines: list[str], grammar: Grammar) -> Outline | None:
@@ -92,13 +108,22 @@ def outline(text: str, lines: list[str], grammar: Grammar) -> Outline | None:
 
 
 @dataclass(slots=True)
+class _Home:
+    """What siblings in the tree are defined in."""
+
+    around: int
+    """Index of the definition around them, -1 for none."""
+    index: int
+    """The same, or that of the sibling which the following ones belong to."""
+
+
+@dataclass(slots=True)
 class _Visit:
     """A node that the walk comes to."""
 
     node: Node
+    home: _Home
     depth: int = 0
-    parent: int = -1
-    """Index of the definition around it."""
     top: bool = True
     """Whether it is not local to a function."""
     start: int = -1
@@ -107,7 +132,7 @@ class _Visit:
     """The row where what belongs to it ends, if that is after the node."""
 
     def inside(self, index: int, kind: str) -> _Visit:
-        return _Visit(self.node, self.depth, index, self.top and kind not in _LOCAL)
+        return _Visit(self.node, _Home(index, index), self.depth, self.top and kind not in _LOCAL)
 
 
 class _Walk:
@@ -118,27 +143,34 @@ class _Walk:
         self.lines = lines
         self.grammar = grammar
         self.definitions: list[Definition] = []
+        self.members: list[Member] = []
         self.borders: dict[int, int] = {}
 
     def run(self, root: Node) -> Outline:
         rules = self.grammar.rules
-        stack = [_Visit(root)]
+        stack = [_Visit(root, _Home(-1, -1))]
         while stack:
             visit = stack.pop()
             node = visit.node
             for rule in rules.get(node.type, ()):
                 if (visit.top or not rule.top) and (rule.holds is None or rule.holds(node, self.data)):
-                    if self._define(visit, rule):
-                        visit = visit.inside(len(self.definitions) - 1, self.definitions[-1].kind)
+                    if not rule.own:
+                        self._name(visit, rule)
+                    elif self._define(visit, rule):
+                        index = len(self.definitions) - 1
+                        if rule.rest:
+                            visit.home.index = index
+                        visit = visit.inside(index, self.definitions[-1].kind)
                     break
             if visit.depth <= _MAX_DEPTH and node.child_count <= _MAX_CHILDREN:
                 stack.extend(reversed(self._below(visit)))
-        return Outline(tuple(self.definitions), self.borders)
+        return Outline(tuple(self.definitions), self.borders, tuple(self.members))
 
     def _below(self, visit: _Visit) -> list[_Visit]:
         """The children that are worth a visit, each with the row where what leads it begins."""
-        rules, leads = self.grammar.rules, self.grammar.leads
+        rules, leads, short, rest = self.grammar.rules, self.grammar.leads, self.grammar.short, self.grammar.rest
         wrappers, tails = self.grammar.language.wrappers, self.grammar.language.tails
+        home = _Home(visit.home.index, visit.home.index) if rest else visit.home
         node, borders, depth, top = visit.node, self.borders, visit.depth, visit.top
         wrapped = -1
         if node.type in wrappers:
@@ -152,12 +184,15 @@ class _Walk:
             kind = child.type
             if kind in leads and leads[kind].match(self.data, child.start_byte, child.end_byte):
                 lead = row if lead < 0 else lead
+                if kind in rules:
+                    below.append(_Visit(child, home, depth + 1, top))
                 continue
             if kind in tails and below:
                 below[-1].until = end
-            if end > row or (top and (kind in rules or kind in wrappers)):
+            if end > row or (top and kind in short):
                 start = lead if wrapped < 0 else wrapped if lead < 0 else min(wrapped, lead)
-                below.append(_Visit(child, depth + 1, visit.parent, top, start))
+                until = node.end_point.row if kind in rest else -1
+                below.append(_Visit(child, home, depth + 1, top, start, until))
             if child.is_named and not child.is_extra:
                 lead = -1
                 if kind in rules:
@@ -175,7 +210,9 @@ class _Walk:
         name = clean_name(text, rule.kind)
         if not name or name == "_":
             return False
-        outer = self.definitions[visit.parent] if visit.parent >= 0 else None
+        home = visit.home
+        parent = home.around if rule.rest else home.index
+        outer = self.definitions[parent] if parent >= 0 else None
         scope = outer.symbol if outer else None
         if rule.scope and (receiver := rule.scope(node)):
             scope = _receiver(self._text(receiver, _MAX_NAME)) or scope
@@ -186,15 +223,34 @@ class _Walk:
         first_row = node.start_point.row
         line = self._head(node).start_point.row
         end = max(node.end_point.row - (node.end_point.column == 0), first_row, visit.until)
-        if self._continues(symbol, first_row, visit.parent):
+        if self._continues(symbol, first_row, parent):
             last = self.definitions[-1]
             self.definitions[-1] = replace(last, end=end, again=(*last.again, line)[:_MAX_AGAIN])
             return False
         start = visit.start if 0 <= visit.start < first_row else first_row
         first = comment_above(self.lines, start, self.grammar.language)
         doc = self._doc(node, self.lines[first:line], start - first)
-        self.definitions.append(Definition(first, line, end, visit.parent, kind, symbol, scope or None, signature, doc))
+        if rule.rest and home.index != parent:  # it takes what follows from the one before it
+            self.definitions[home.index] = replace(self.definitions[home.index], end=first - 1)
+        self.definitions.append(
+            Definition(
+                first, line, end, parent, kind, short_name(name, rule.kind), symbol, scope or None, signature, doc
+            )
+        )
         return True
+
+    def _name(self, visit: _Visit, rule: BoundRule) -> None:
+        """Add the names that the node gives to what is no definition of its own."""
+        found = rule.name(visit.node)
+        if found is None:
+            return
+        index = visit.home.index
+        scope = self.definitions[index].symbol if index >= 0 else None
+        for named in found.named_children if rule.all_children else (found,):
+            name = clean_name(self._text(named, 2 * _MAX_NAME), rule.kind)
+            if name and name != "_":
+                symbol = f"{scope}.{name}" if scope and len(scope) < _MAX_NAME else name
+                self.members.append(Member(named.start_point.row, rule.kind, name, symbol))
 
     def _continues(self, symbol: str, row: int, parent: int) -> bool:
         """Whether a definition only adds to the last: another equation of it, or the body after its overloads."""
@@ -249,13 +305,18 @@ def clean_name(text: str, kind: str) -> str:
     name = " ".join(text.split()).strip("\"'`")
     if kind in CONTAINERS:
         name = re.sub(r"\s*[<\[(].*", "", name)
-    elif kind in ("test", "section", "block", "rule", "key", "element"):
+    elif kind in _TITLES:
         return name.replace('"', "")[:_MAX_NAME]
     name = re.sub(r"<[^<>]*>(?=::)", "", name).replace("::", ".").strip(".")
     name = re.sub(r"(?<=\w):(?=\w)", ".", name)
     for prefix in ("module.exports.", "exports.", "this."):
         name = name.removeprefix(prefix)
     return name.replace(".prototype.", ".")[:_MAX_NAME]
+
+
+def short_name(name: str, kind: str) -> str:
+    """The last part of a name that was given with its scope."""
+    return name.rpartition(".")[2] if kind not in _TITLES and _QUALIFIED.fullmatch(name) else name
 
 
 def _receiver(text: str) -> str:

@@ -60,7 +60,16 @@ def sketch(lines: list[str], language: Language) -> Outline:
         signature = lines[one.row].strip().rstrip(" {")[:240] or None
         definitions.append(
             Definition(
-                first, one.row, min(end, outer.end) if outer else end, parent, kind, symbol, scope, signature, doc
+                first,
+                one.row,
+                min(end, outer.end) if outer else end,
+                parent,
+                kind,
+                one.name,
+                symbol,
+                scope,
+                signature,
+                doc,
             )
         )
         open_.append(index)
