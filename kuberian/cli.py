@@ -125,6 +125,21 @@ def search(
 
 
 @app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 for a free one.")] = 8080,
+    home: HomeOption = None,
+) -> None:
+    """Answer questions over HTTP, as JSON, until ended: /search?q=…, /status, /healthz, /readyz.
+
+    There is no password: whoever reaches the address can ask.
+    """
+    from searcher.server import serve as run
+
+    run(home, host, port, lambda address: print(f"serving on {address}", flush=True))
+
+
+@app.command()
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Show what is indexed, since when, and its size.
 

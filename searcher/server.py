@@ -1,0 +1,220 @@
+"""`kuberian serve`: the searcher over HTTP, for teams, agents and editors; a WSGI application on Waitress.
+
+    GET /search?q=where+is+auth   the object that `kuberian search --json` prints; also k, repo, lang, path, at
+    GET /status                   the object that `kuberian status --json` prints
+    GET /healthz                  200 while the process answers
+    GET /readyz                   200 once something is indexed, 503 before
+
+Every answer is JSON. An error is {"error": one line} with status 400 for wrong usage, 404 for what is not indexed or
+does not exist, 405 for other methods than GET and HEAD, 421 for a foreign host's name, 503 while the home is at fault, 500 for
+a mistake of ours, which the log shows.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import queue
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from os import PathLike
+from typing import Any
+from urllib.parse import parse_qsl
+
+from kuberian import __version__
+from kuberian.encoder import available_cores
+from kuberian.errors import KuberianError, RepositoryError, UsageError
+from kuberian.store.home import Home
+from kuberian.store.status import status
+from searcher.searcher import Searcher
+
+# What may be asked for in the URL, and Searcher.search's name for it.
+PARAMETERS = {"q": "question", "k": "k", "repo": "repository", "lang": "language", "path": "path", "at": "at"}
+
+# Clients that are connected at a time, idle keep-alive ones too. Further ones wait in the listening queue.
+CONNECTIONS = 200
+# A request is a line and a few headers; the longest question (32,000 characters) may take 12 bytes for each in a URL.
+MAX_HEADER_BYTES = 400_000
+# No request has a body. What Waitress would read of one before it is refused.
+MAX_BODY_BYTES = 1024
+
+_log = logging.getLogger(__name__)
+
+Headers = list[tuple[str, str]]
+Environment = dict[str, Any]
+StartResponse = Callable[[str, Headers], object]
+
+
+class _HttpError(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, http_status: HTTPStatus, message: str, *headers: tuple[str, str]) -> None:
+        super().__init__(message)
+        self.status, self.headers = http_status, headers
+
+
+class Application:
+    """The WSGI application. Call it from any number of threads.
+
+    A Searcher answers one question at a time: each thread that answers borrows one, and the one that was used last is
+    lent first, so that a server with one user at a time keeps one in memory. `local_only`: refuse requests that were
+    sent to another host name than this machine's own, as a page in a browser can make them (DNS rebinding).
+    """
+
+    def __init__(self, home: str | PathLike[str] | None = None, local_only: bool = False) -> None:
+        self._home = Home.at(home)
+        self._local_only = local_only
+        self._idle: queue.LifoQueue[Searcher] = queue.LifoQueue()
+        self._routes: dict[str, Callable[[dict[str, str]], object]] = {
+            "/search": self._search,
+            "/status": self._status,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+        }
+
+    def __call__(self, environment: Environment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        headers: tuple[tuple[str, str], ...] = ()
+        try:
+            http_status, value = HTTPStatus.OK, self._answer(environment)
+        except _HttpError as error:
+            http_status, value, headers = error.status, {"error": str(error)}, error.headers
+        except UsageError as error:
+            http_status, value = HTTPStatus.BAD_REQUEST, {"error": str(error)}
+        except RepositoryError as error:
+            http_status, value = HTTPStatus.NOT_FOUND, {"error": str(error)}
+        except KuberianError as error:
+            http_status, value = HTTPStatus.SERVICE_UNAVAILABLE, {"error": str(error)}
+        except Exception as error:
+            _log.exception("internal error")
+            http_status, value = HTTPStatus.INTERNAL_SERVER_ERROR, {"error": f"internal error: {error!r}"}
+        body = json.dumps(value).encode("ascii") + b"\n"
+        start_response(
+            f"{http_status.value} {http_status.phrase}",
+            [
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(body))),
+                ("Cache-Control", "no-store"),
+                ("X-Content-Type-Options", "nosniff"),
+                *headers,
+            ],
+        )
+        return [] if environment["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def warm(self) -> None:
+        """Load the model and the vectors, so that the first question need not; quietly, if nothing is indexed yet."""
+        try:
+            with self._searcher() as searcher:
+                searcher.search("warm")
+        except KuberianError:
+            pass
+
+    def _answer(self, environment: Environment) -> object:
+        if self._local_only and not _is_local(environment.get("HTTP_HOST", "")):
+            raise _HttpError(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to localhost only: see --host")
+        route = self._routes.get(environment.get("PATH_INFO", ""))
+        if route is None:
+            raise _HttpError(HTTPStatus.NOT_FOUND, f"no such page; there are {', '.join(self._routes)}")
+        if environment["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            raise _HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "ask with GET", ("Allow", "GET, HEAD"))
+        return route(_parameters(environment.get("QUERY_STRING", "")))
+
+    def _search(self, parameters: dict[str, str]) -> object:
+        unknown = set(parameters) - set(PARAMETERS)
+        if unknown:
+            raise UsageError(f"unknown parameter {min(unknown)!r}; there are {', '.join(PARAMETERS)}")
+        options: dict[str, Any] = {PARAMETERS[name]: value for name, value in parameters.items()}
+        options.setdefault("question", "")
+        if "k" in options:
+            try:
+                options["k"] = int(options["k"])
+            except ValueError:
+                raise UsageError(f"k must be a number, not {options['k']!r}") from None
+        with self._searcher() as searcher:
+            return searcher.search(**options).to_dict()
+
+    def _status(self, _: dict[str, str]) -> object:
+        return status(self._home).to_dict()
+
+    def _healthz(self, _: dict[str, str]) -> object:
+        return {"status": "ok", "version": __version__}
+
+    def _readyz(self, _: dict[str, str]) -> object:
+        self._home.reader().close()
+        return {"status": "ready", "version": __version__}
+
+    @contextmanager
+    def _searcher(self) -> Iterator[Searcher]:
+        """Lend a Searcher. One that met an error of the home is closed: the next question opens the home anew."""
+        try:
+            searcher = self._idle.get_nowait()
+        except queue.Empty:
+            searcher = Searcher(self._home.folder)
+        try:
+            yield searcher
+        except (UsageError, RepositoryError):
+            self._idle.put(searcher)
+            raise
+        except BaseException:
+            searcher.close()
+            raise
+        self._idle.put(searcher)
+
+
+def serve(home: str | PathLike[str] | None = None, host: str = "127.0.0.1", port: int = 8080,
+          ready: Callable[[str], object] = lambda address: None) -> None:  # fmt: skip
+    """Serve until SIGTERM or SIGINT; requests that are being answered are finished first.
+
+    `ready` is called with the address as soon as requests are accepted; port 0 takes a free one. Raises UsageError if
+    the address cannot be had.
+    """
+    import waitress
+
+    if not 0 <= port <= 65535:
+        raise UsageError(f"the port must be from 0 to 65535, not {port}")
+    application = Application(home, local_only=_is_local(host))
+    try:
+        server = waitress.create_server(
+            application,
+            host=host,
+            port=port,
+            threads=available_cores(),  # answering is computing
+            connection_limit=CONNECTIONS,
+            max_request_header_size=MAX_HEADER_BYTES,
+            max_request_body_size=MAX_BODY_BYTES,
+            clear_untrusted_proxy_headers=True,
+            ident="kuberian",
+        )
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot listen on {host} port {port}: {error}") from error
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    application.warm()
+    ready(f"http://{f'[{host}]' if ':' in host else host}:{getattr(server, 'effective_port', port)}")
+    server.run()
+
+
+def _parameters(query: str) -> dict[str, str]:
+    """Return a URL's parameters; raises UsageError where one is given twice or is not UTF-8."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=20)
+    except ValueError as error:
+        raise UsageError(f"the parameters cannot be read: {error}") from None
+    parameters = dict(pairs)
+    if len(parameters) < len(pairs):
+        raise UsageError("a parameter is given twice")
+    return parameters
+
+
+def _is_local(host: str) -> bool:
+    """Whether a host, as typed or as in a Host header with its port, names this machine's loopback."""
+    name = host.rpartition(":")[0] if host.count(":") == 1 or "]:" in host else host
+    name = name.strip("[]").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
