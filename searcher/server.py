@@ -6,8 +6,8 @@
     GET /readyz                   200 once something is indexed, 503 before
 
 Every answer is JSON. An error is {"error": one line} with status 400 for wrong usage, 404 for what is not indexed or
-does not exist, 405 for other methods than GET and HEAD, 421 for a foreign host's name, 503 while the home is at fault, 500 for
-a mistake of ours, which the log shows.
+does not exist, 405 for other methods than GET and HEAD, 421 for a foreign host's name, 503 while the home is at fault,
+500 for a mistake of ours, which the log shows.
 """
 
 from __future__ import annotations
