@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,11 +18,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from kuberian.errors import RepositoryError
+from kuberian.worktree import STATUS, Stamp, parse_status, stamps
 
 if TYPE_CHECKING:
     import git
 
 WORKTREE = "worktree"
+
+# File systems take a file's time from a clock that ticks every 1 to 10 ms.
+CLOCK_STEP_NS = 20_000_000
 
 _LINK, _SUBMODULE = "120000", "160000"
 
@@ -50,6 +55,8 @@ class Repository:
         self._git = _open(folder)
         # The folder itself for a bare repository, the top of the working tree otherwise.
         self.root = Path(self._git.working_tree_dir or self._git.git_dir).resolve()
+        # What differed from HEAD when the files of the working tree were listed.
+        self.dirty: dict[str, Stamp] = {}
 
     @property
     def bare(self) -> bool:
@@ -171,16 +178,11 @@ class Repository:
 
     def _changes(self) -> tuple[set[str], list[str]]:
         """Return the tracked paths whose content on disk is not the index's, and the untracked paths."""
-        modified, untracked = set(), []
-        for entry in self._records(
-            "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=all"
-        ):
-            state, path = entry[:2], entry[3:]
-            if state == "??":
-                untracked.append(path)
-            elif state[1] != " ":
-                modified.add(path)
-        return modified, untracked
+        asked_at = time.time_ns() - CLOCK_STEP_NS
+        found = parse_status(self._run(*STATUS))
+        self.dirty = stamps(self.root, [entry.path for entry in found.entries], asked_at)
+        modified = {entry.path for entry in found.entries if entry.tracked and entry.state[1] != "."}
+        return modified, [entry.path for entry in found.entries if not entry.tracked]
 
     def _on_disk(self, path: str) -> TreeFile:
         try:

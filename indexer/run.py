@@ -32,6 +32,7 @@ def index(
     precision: str | None = None,
     max_bytes: int = MAX_BYTES,
     budget: float | None = None,
+    meaning: bool = True,
     wait: bool = False,
 ) -> IndexReport:
     """Index a git repository: its working tree, or the tree at a `revision` (tag, branch or commit).
@@ -40,7 +41,8 @@ def index(
     at any moment and the next one goes on. `model` is a checkpoint folder (default: the one that the repository was
     indexed with, else the bundled one), `precision` one of "float32", "bfloat16", "int8", "auto" (default: likewise,
     else "auto": the fastest that keeps the quality), `max_bytes` the largest file that is indexed (bytes), `budget` the
-    seconds after which the run ends, and `wait` waits for another index run instead of refusing.
+    seconds after which the run ends, `meaning=False` ends it when the words can be searched, before anything is
+    embedded, and `wait` waits for another index run instead of refusing.
 
     Raises RepositoryError, HomeError, CheckpointError, EngineError or UsageError; what was indexed before stays.
     """
@@ -60,7 +62,12 @@ def index(
             choice = choose_model(connection, repository, os.fspath(model) if model else None, precision)
             check_words(connection)
             counts = take_snapshot(connection, repository, commit, max_bytes, progress, deadline)
-            meaning = _embed(connection, opened, counts, choice, progress, deadline) if counts else _Meaning()
+            if counts is None:
+                done = _Meaning()
+            elif meaning:
+                done = _embed(connection, opened, counts, choice, progress, deadline)
+            else:
+                done = _embedded(connection, counts.snapshot_id)
             name = _name(connection, counts.snapshot_id) if counts else repository.name
         return IndexReport(
             repository=name,
@@ -70,10 +77,10 @@ def index(
             files_indexed=counts.indexed if counts else 0,
             files_unchanged=counts.unchanged if counts else 0,
             files_skipped=counts.skipped if counts else {},
-            chunks=meaning.chunks,
-            passages_embedded=meaning.embedded,
-            passages_reused=meaning.reused,
-            coverage=meaning.coverage,
+            chunks=done.chunks,
+            passages_embedded=done.embedded,
+            passages_reused=done.reused,
+            coverage=done.coverage,
             seconds=round(time.monotonic() - started, 3),
         )
     finally:
@@ -104,19 +111,28 @@ def _embed(
     _use_model(connection, snapshot_id, model_id, complete=False)
     embed_paths(connection, encoder, model_id, snapshot_id)
     embedded = embed_missing(connection, encoder, model_id, snapshot_id, progress, deadline)
+    done = _embedded(connection, snapshot_id, model_id, embedded)
+    if done.coverage == 1:
+        _use_model(connection, snapshot_id, model_id, complete=True)
+    vectors.write_file(connection, home, model_id, encoder.dimension)
+    return done
+
+
+def _embedded(
+    connection: sqlite3.Connection, snapshot_id: int, model_id: int | None = None, embedded: int = 0
+) -> _Meaning:
+    """Count the snapshot's chunks and their embeddings under a model, or under the one that it is searched with."""
     chunks, covered, passages = connection.execute(
         """
         SELECT count(*), count(embeddings.id), count(DISTINCT embeddings.id)
-        FROM snapshot_files
+        FROM snapshots JOIN snapshot_files ON snapshot_id = snapshots.id
         JOIN chunks ON chunks.blob_id = snapshot_files.blob_id
-        LEFT JOIN embeddings ON embeddings.passage = chunks.passage AND embeddings.model_id = ?
-        WHERE snapshot_id = ?
+        LEFT JOIN embeddings ON embeddings.passage = chunks.passage
+            AND embeddings.model_id = coalesce(?, snapshots.model_id)
+        WHERE snapshots.id = ?
         """,
         (model_id, snapshot_id),
     ).fetchone()
-    if covered == chunks:
-        _use_model(connection, snapshot_id, model_id, complete=True)
-    vectors.write_file(connection, home, model_id, encoder.dimension)
     return _Meaning(chunks, embedded, passages - embedded, covered / chunks if chunks else 1.0)
 
 

@@ -21,6 +21,7 @@ from kuberian.errors import RepositoryError
 from kuberian.store import fulltext
 from kuberian.store.home import now, transaction
 from kuberian.store.paths import from_column, to_column
+from kuberian.worktree import to_json
 
 # A commit to disk costs some 5 ms; one a second is not felt and loses at most a second's work.
 COMMIT_SECONDS = 1.0
@@ -144,9 +145,10 @@ def _snapshot_row(
     return int(
         connection.execute(
             """
-            INSERT INTO snapshots(repository_id, kind, revision, head, branch, indexed_at) VALUES(?, ?, ?, ?, ?, ?)
-            ON CONFLICT(repository_id, revision)
-            DO UPDATE SET head = excluded.head, branch = excluded.branch, indexed_at = excluded.indexed_at
+            INSERT INTO snapshots(repository_id, kind, revision, head, branch, indexed_at, dirty)
+            VALUES(?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT(repository_id, revision) DO UPDATE SET head = excluded.head, branch = excluded.branch,
+                indexed_at = excluded.indexed_at, dirty = excluded.dirty
             RETURNING id
             """,
             (
@@ -156,6 +158,7 @@ def _snapshot_row(
                 commit or head,
                 None if commit else branch,
                 now(),
+                None if commit else to_json(repository.dirty),
             ),
         ).fetchone()[0]
     )

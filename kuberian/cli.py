@@ -10,16 +10,17 @@ import json
 import os
 import sys
 import warnings
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kuberian.errors import KuberianError, UsageError
+from kuberian.errors import HomeError, KuberianError, UsageError
 
 if TYPE_CHECKING:
     from indexer import Explanation
     from kuberian.progress import BarProgress, PlainProgress
+    from kuberian.worktree import Check
     from searcher import SearchResults
 
 HomeOption = Annotated[str | None, typer.Option(help="The folder that Kuberian keeps its index in.")]
@@ -27,6 +28,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 # Set to anything, an internal error shows where it happened.
 DEBUG_VARIABLE = "KUBERIAN_DEBUG"
+
+# A search indexes what changed before it answers where that is expected to take no longer (kuberian/worktree.py).
+REFRESH_SECONDS = 1.0
 
 app = typer.Typer(
     add_completion=False,
@@ -103,6 +107,13 @@ def search(
     path: Annotated[str | None, typer.Option(help="Only paths that match these globs, as in .gitignore.")] = None,
     at: Annotated[str | None, typer.Option(help="Search this indexed tag, branch or commit.")] = None,
     lines: Annotated[int, typer.Option(min=0, help="Lines of code to show for each result on a terminal.")] = 12,
+    refresh: Annotated[
+        bool | None,
+        typer.Option("--refresh/--no-refresh", help="Index what changed first. Default: if that takes under a second."),
+    ] = None,
+    index_first: Annotated[
+        bool, typer.Option("--index", help="In a repository that is not indexed: read it first, and answer by words.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -110,14 +121,20 @@ def search(
 
     Inside an indexed repository that one is searched, elsewhere all are. In a pipe each result is one line.
     """
-    from searcher import Searcher
+    from kuberian.worktree import checking
 
-    with Searcher(home) as searcher:
-        if repo is None and not everywhere:
-            repo = _repository_here(home)
-        found = searcher.search(" ".join(question), k, repo, lang, path, at)
+    if index_first:
+        _index_words(repo, home)
+    if repo is None and not everywhere:
+        repo = _repository_here(home)
+    with checking(home, repo if at is None else None) as check:
+        from searcher import Searcher  # while git looks at the working tree
+
+        with Searcher(home) as searcher:
+            changed = _refresh(check, home, refresh) if check else None
+            found = searcher.search(" ".join(question), k, repo, lang, path, at)
     if as_json:
-        _print_json(found.to_dict())
+        _print_json({**found.to_dict(), "changed_files": changed})
     else:
         _print_results(found, lines)
     if not found.results:
@@ -298,16 +315,62 @@ def _repository_here(home: str | None) -> str | None:
     if root is None:
         return None
     opened = Home.at(home)
-    connection = opened.reader()
-    try:
-        with database_errors(opened):
-            known = at_folder(connection, root)
-    finally:
-        connection.close()
+    if opened.is_new():
+        raise HomeError(f"nothing is indexed in {opened.folder} yet: run `kuberian index .` first, or add --index")
+    with closing(opened.reader()) as connection, database_errors(opened):
+        known = at_folder(connection, root)
     if known is None:
-        print("kuberian: this repository is not indexed (`kuberian index .`); searching the others", file=sys.stderr)
+        _fail("this repository is not indexed: `kuberian index .`, or add --index; searching the others", 0)
         return None
     return known.path
+
+
+def _index_words(repo: str | None, home: str | None) -> None:
+    """Run the first phase of indexing for a repository that the home does not know yet."""
+    from kuberian.settings import enclosing_repository
+    from kuberian.store.home import Home
+    from kuberian.store.repositories import find_all
+
+    folder = repo or enclosing_repository()
+    if folder is None:
+        raise UsageError("--index indexes the repository that you are in, and this is none: go there, or give --repo")
+    opened = Home.at(home)
+    if not opened.is_new():
+        with closing(opened.reader()) as connection:
+            if find_all(connection, str(folder)):
+                return
+    from indexer import index as run
+
+    with _progress() as progress:
+        run(folder, home, progress=progress, meaning=False)
+
+
+def _refresh(check: Check, home: str | None, asked: bool | None) -> int | None:
+    """Index what changed in the working tree, if that was asked for or is quickly done; else say that it changed.
+
+    Returns the number of changed files that the index does not have, or None where git did not say.
+    """
+    changes = check.changes()
+    if changes is None or not changes.paths:
+        return None if changes is None else 0
+    count = len(changes.paths)
+    reason = "--refresh indexes them first"
+    if asked or (asked is None and changes.seconds <= REFRESH_SECONDS):
+        from indexer import index as run
+
+        try:
+            with _progress() if asked else nullcontext() as progress:
+                budget = None if asked else 2 * REFRESH_SECONDS
+                meaning = asked or check.embedded  # what only --index read is not embedded while somebody waits
+                done = run(check.root, home, progress=progress, budget=budget, meaning=meaning)
+            if done.files_indexed or asked:
+                return 0
+        except KuberianError as error:
+            if asked:
+                raise
+            reason = str(error)
+    _fail(f"{count:,} file{'s' if count > 1 else ''} changed since this was indexed: {reason}", 0)
+    return count
 
 
 def _print_results(found: SearchResults, lines: int) -> None:

@@ -157,6 +157,12 @@ def m004_embeddings(db: Database) -> None:
     )
 
 
+@migrations()
+def m005_dirty_files(db: Database) -> None:
+    """What differed from HEAD in a working tree when it was indexed: {path: [time in ns, size] or null} as JSON."""
+    _execute(db, "ALTER TABLE snapshots ADD COLUMN dirty TEXT")
+
+
 def _execute(db: Database, *statements: str) -> None:
     """Run statements one by one: `executescript` would commit the migration's transaction before its end."""
     for statement in statements:

@@ -1,0 +1,227 @@
+"""Whether a working tree is still what was indexed, asked of git: its index file, its HEAD, and the clock of each file.
+
+`git status` compares the stat data in git's own index with the disk and names every path that differs from HEAD. An
+index run keeps that list with the size and time of each path (`snapshots.dirty`). What differs now and did not then,
+or the other way round, has changed; between two HEADs `git diff-tree` says what did. No file is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kuberian.store.home import Home, database_errors
+from kuberian.store.paths import from_column, to_column
+
+# A file is as it was if its time (ns) and size (bytes) are; None where there is none.
+Stamp = tuple[int, int] | None
+
+# Longer than git takes for a hundred thousand files; what is asked of it must not hold a search up for good.
+TIMEOUT_SECONDS = 5.0
+
+# What an index run costs beside the files, what a file costs and what its bytes do: as measured by
+# `python -m benchmarks.reindex`, a quarter of the passages being new. What it is wrong by, the budget cuts off.
+RUN_SECONDS = 0.3
+FILE_SECONDS = 0.01
+BYTE_SECONDS = 5e-6
+
+STATUS = (
+    "status",
+    "--porcelain=v2",
+    "--branch",
+    "-z",
+    "--untracked-files=all",
+    "--no-renames",
+    "--ignore-submodules=all",
+)
+_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is different from the index: the paths, sorted, and the bytes of those that still exist."""
+
+    paths: tuple[str, ...]
+    size: int
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes to index them on one core."""
+        return RUN_SECONDS + len(self.paths) * FILE_SECONDS + self.size * BYTE_SECONDS
+
+
+def stamps(root: Path, paths: list[str], taken_at: int | None = None) -> dict[str, Stamp]:
+    """Return the stamps of paths below a root; of those changed since `taken_at` (ns), one that matches no file.
+
+    A file that was written while it was indexed may be written again without another time.
+    """
+    found: dict[str, Stamp] = {}
+    for path in paths:
+        try:
+            state = (root / path).lstat()
+        except OSError:
+            found[path] = None
+            continue
+        late = taken_at is not None and state.st_mtime_ns >= taken_at
+        found[path] = (0, -1) if late else (state.st_mtime_ns, state.st_size)
+    return found
+
+
+def to_json(found: dict[str, Stamp]) -> str:
+    """Return stamps as they are stored."""
+    return json.dumps(found, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEntry:
+    """A path that differs from HEAD: in git's index (`state[0]`), on disk (`state[1]`; "." where not), or untracked."""
+
+    path: str
+    state: str
+    tracked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The answer to `STATUS`: HEAD's commit, and what differs from it."""
+
+    head: str
+    entries: tuple[StatusEntry, ...]
+
+
+# Fields before the path in a record of `git status --porcelain=v2`: untracked, changed, unmerged. Renames are not asked
+# for, ignored files neither.
+_FIELDS_BEFORE_PATH = {"?": 1, "1": 8, "u": 10}
+
+
+def parse_status(output: bytes) -> Status:
+    """Read what git prints for `STATUS`."""
+    head, entries = "", []
+    for record in os.fsdecode(output).split("\0"):
+        kind = record[:1]
+        if record.startswith("# branch.oid "):
+            head = record.rpartition(" ")[2]
+        elif kind in _FIELDS_BEFORE_PATH:
+            fields = record.split(" ", _FIELDS_BEFORE_PATH[kind])
+            entries.append(StatusEntry(fields[-1], "??" if kind == "?" else fields[1], kind != "?"))
+    return Status(head, tuple(entries))
+
+
+class Check:
+    """A look at a snapshot's working tree that goes on while something else is done."""
+
+    def __init__(self, connection: sqlite3.Connection, snapshot_id: int, root: Path) -> None:
+        self._connection, self._snapshot, self.root = connection, snapshot_id, root
+        self._head, dirty, model_id = connection.execute(
+            "SELECT head, dirty, model_id FROM snapshots WHERE id = ?", (snapshot_id,)
+        ).fetchone()
+        self.embedded = model_id is not None  # or begun to be
+        self._then: dict[str, Stamp] = {
+            path: tuple(stamp) if stamp else None for path, stamp in json.loads(dirty or "{}").items()
+        }
+        self._started = time.monotonic()
+        self._git = _start(root, *STATUS)
+
+    def changes(self) -> Changes | None:
+        """Return what is different from the snapshot, or None where git cannot say it in time."""
+        output = self._output(self._git)
+        if output is None:
+            return None
+        status = parse_status(output)
+        now = stamps(self.root, [entry.path for entry in status.entries])
+        between = self._between(status.head)
+        if between is None:
+            return None
+        changed = {path for path, stamp in now.items() if path not in self._then or self._then[path] != stamp}
+        changed |= {path for path in self._then if path not in now and path not in between}
+        changed |= {path for path, oid in between.items() if path not in now and not self._is_indexed(path, oid)}
+        return Changes(tuple(sorted(changed)), sum(_size(self.root / path) for path in changed))
+
+    def _between(self, head: str) -> dict[str, str | None] | None:
+        """Return the paths that differ between the indexed HEAD and the present one, with their object ids now."""
+        if head == self._head:
+            return {}
+        git = _start(self.root, "diff-tree", "-r", "-z", "--no-renames", self._head, head)
+        output = self._output(git)
+        if output is None:
+            return None
+        fields = [os.fsdecode(field) for field in output.split(b"\0")]
+        found: dict[str, str | None] = {}
+        for meta, path in zip(fields[0::2], fields[1::2], strict=False):
+            oid, state = meta.split(" ")[3:5]
+            found[path] = None if state.startswith("D") else oid
+        return found
+
+    def _is_indexed(self, path: str, oid: str | None) -> bool:
+        row = self._connection.execute(
+            """
+            SELECT oid FROM snapshot_files JOIN paths ON paths.id = path_id LEFT JOIN blobs ON blobs.id = blob_id
+            WHERE snapshot_id = ? AND path = ?
+            """,
+            (self._snapshot, to_column(path)),
+        ).fetchone()
+        return (row[0] if row else None) == oid
+
+    def _output(self, git: subprocess.Popen[bytes] | None) -> bytes | None:
+        if git is None:
+            return None
+        left = self._started + TIMEOUT_SECONDS - time.monotonic()
+        try:
+            output = git.communicate(timeout=max(left, 0.01))[0]
+        except subprocess.TimeoutExpired:
+            git.kill()
+            git.communicate()
+            return None
+        return output if git.returncode == 0 else None
+
+
+@contextmanager
+def checking(home: str | os.PathLike[str] | None, repository: str | None) -> Iterator[Check | None]:
+    """Compare an indexed repository's working tree with the disk meanwhile; None where no working tree is indexed.
+
+    `repository` is a name or folder, as for a search. Raises HomeError, RepositoryError or UsageError as that does.
+    """
+    from kuberian.store.repositories import find
+
+    if repository is None:
+        yield None
+        return
+    opened = Home.at(home)
+    with closing(opened.reader()) as connection:
+        with database_errors(opened):
+            row = connection.execute(
+                """
+                SELECT snapshots.id, path FROM snapshots JOIN repositories ON repositories.id = repository_id
+                WHERE repository_id = ? AND kind = 'worktree'
+                """,
+                (find(connection, repository).id,),
+            ).fetchone()
+        yield Check(connection, row[0], Path(from_column(row[1]))) if row else None
+
+
+def _start(root: Path, *command: str) -> subprocess.Popen[bytes] | None:
+    try:
+        return subprocess.Popen(
+            ["git", *command],
+            cwd=root,
+            env={**os.environ, **_ENVIRONMENT},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:  # no git, or the folder is gone
+        return None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
