@@ -46,10 +46,9 @@ class BoundRule:
     scope: Step | None
     holds: Callable[[Node, bytes], bool] | None
     top: bool
-    own: bool
+    names: Callable[[Node], list[Node]] | None
+    """Of what is only named: all nodes that are names."""
     rest: bool
-    all_children: bool
-    """Whether each named child of what `name` leads to is a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +128,13 @@ def _language(pointer: object) -> TreeSitterLanguage:
 def _bind(rule: Rule) -> BoundRule:
     return BoundRule(
         kind=rule.kind,
-        name=_path(rule.name.removesuffix("[*]")),
+        name=_path(rule.name),
         body=_path(rule.body) if rule.body else None,
         scope=_path(rule.scope) if rule.scope else None,
         holds=_condition(rule.only) if rule.only else None,
-        top=rule.top,
-        own=rule.own,
+        top=rule.top or not rule.own,
+        names=None if rule.own else _names(rule.name),
         rest=rule.rest,
-        all_children=rule.name.endswith("[*]"),
     )
 
 
@@ -155,6 +153,22 @@ def _path(path: str) -> Step:
         return node
 
     return follow
+
+
+def _names(path: str) -> Callable[[Node], list[Node]]:
+    """The function that gives all nodes a path leads to that ends in "[*]" or "[FIELD]", or the one of any other."""
+    several = re.fullmatch(r"(.*)\[(\*|[a-z_]+)\]", path)
+    follow = _path(several[1] if several else path)
+
+    def names(node: Node) -> list[Node]:
+        found = follow(node)
+        if found is None:
+            return []
+        if several is None:
+            return [found]
+        return found.named_children if several[2] == "*" else found.children_by_field_name(several[2])
+
+    return names
 
 
 def _step(step: str) -> Step:

@@ -16,6 +16,7 @@ _PYTHON = Language(
         "assignment": Rule("constant", name="left", body="", only="left=identifier", top=True),
         "type_alias_statement": Rule("type", name="left", body=""),
     },
+    lists=words("block"),
     wrappers=words("decorated_definition expression_statement"),
     line_comment=("#",),
     block_comment=None,
@@ -24,6 +25,8 @@ _PYTHON = Language(
 
 _JS_TESTS = "function~describe|it|test|suite|context|beforeEach|afterEach|(?:describe|it|test)\\.\\w+"
 _JS_FUNCTIONS = "arrow_function|function_expression|generator_function|function"
+_FIELD = Rule("field", own=False)
+_MEMBER = Rule("constant", own=False)
 _JS_RULES: dict[str, Rule | tuple[Rule, ...]] = {
     "function_declaration": Rule("function"),
     "generator_function_declaration": Rule("function"),
@@ -35,12 +38,19 @@ _JS_RULES: dict[str, Rule | tuple[Rule, ...]] = {
         Rule("constant", body="", only="name=identifier", top=True),
     ),
     "pair": Rule("function", name="key", body="value/body", only=f"value={_JS_FUNCTIONS}"),
-    "assignment_expression": Rule("function", name="left", body="right/body", only=f"right={_JS_FUNCTIONS}"),
+    "assignment_expression": (
+        Rule("function", name="left", body="right/body", only=f"right={_JS_FUNCTIONS}"),
+        Rule("constant", name="left", body="", only=r"left~(?:module\.)?exports\.\w+", top=True),
+    ),
     "call_expression": Rule("test", name="arguments/<string>", body="", only=_JS_TESTS),
 }
 _TS_RULES: dict[str, Rule | tuple[Rule, ...]] = {
     **_JS_RULES,
-    "public_field_definition": Rule("method", body="value/body", only=f"value={_JS_FUNCTIONS}"),
+    "public_field_definition": (Rule("method", body="value/body", only=f"value={_JS_FUNCTIONS}"), _FIELD),
+    "property_signature": _FIELD,
+    "method_signature": Rule("method", own=False),
+    "enum_body": Rule("constant", name="[name]", own=False),
+    "enum_assignment": _MEMBER,
     "abstract_class_declaration": Rule("class"),
     "interface_declaration": Rule("interface"),
     "type_alias_declaration": Rule("type", body="value"),
@@ -53,6 +63,8 @@ _TS_RULES: dict[str, Rule | tuple[Rule, ...]] = {
 _JS_WRAPPERS = words("export_statement lexical_declaration variable_declaration expression_statement")
 
 _C_NAME = "declarator/declarator|<function_declarator>|<pointer_declarator>*"
+_C_POINTED = "declarator/<pointer_declarator>|<reference_declarator>*/<function_declarator>"
+_C_FIELD = Rule("field", name=_C_NAME, only="declarator", own=False)
 _C_RULES: dict[str, Rule | tuple[Rule, ...]] = {
     "function_definition": Rule("function", name=_C_NAME),
     "struct_specifier": Rule("struct", only="body"),
@@ -61,7 +73,13 @@ _C_RULES: dict[str, Rule | tuple[Rule, ...]] = {
     "type_definition": Rule("type", name=_C_NAME),
     "preproc_def": Rule("macro", body=""),
     "preproc_function_def": Rule("macro", body=""),
-    "declaration": Rule("function", name=_C_NAME, body="", only="declarator=function_declarator", top=True),
+    "declaration": (
+        Rule("function", name=_C_NAME, body="", only="declarator=function_declarator", top=True),
+        Rule("function", name=_C_NAME, body="", only=_C_POINTED, top=True),
+        Rule("variable", name=_C_NAME, body="", only="declarator", top=True),
+    ),
+    "field_declaration": _C_FIELD,
+    "enumerator": _MEMBER,
 }
 
 ROWS: tuple[Language, ...] = (
@@ -73,7 +91,10 @@ ROWS: tuple[Language, ...] = (
         grammar="tree_sitter_javascript:language",
         rules={
             **_JS_RULES,
-            "field_definition": Rule("method", name="property", body="value/body", only=f"value={_JS_FUNCTIONS}"),
+            "field_definition": (
+                Rule("method", name="property", body="value/body", only=f"value={_JS_FUNCTIONS}"),
+                Rule("field", name="property", own=False),
+            ),
         },
         wrappers=_JS_WRAPPERS,
         leads=leads("decorator"),
@@ -110,6 +131,8 @@ ROWS: tuple[Language, ...] = (
             "type_alias": Rule("type", body=""),
             "const_spec": Rule("constant", body="", top=True),
             "var_spec": Rule("variable", body="", top=True),
+            "field_declaration": Rule("field", name="[name]", own=False),
+            "method_elem": Rule("method", own=False),
         },
         wrappers=words("type_declaration const_declaration var_declaration"),
     ),
@@ -130,7 +153,11 @@ ROWS: tuple[Language, ...] = (
             "const_item": Rule("constant", body="", top=True),
             "static_item": Rule("constant", body="", top=True),
             "macro_definition": Rule("macro", body=""),
+            "enum_variant": _MEMBER,
+            "field_declaration": _FIELD,
+            "associated_type": Rule("type", own=False),
         },
+        lists=words("enum_variant_list field_declaration_list"),
         leads=leads("attribute_item"),
     ),
     Language(
@@ -147,7 +174,11 @@ ROWS: tuple[Language, ...] = (
             "constructor_declaration": Rule("constructor"),
             "compact_constructor_declaration": Rule("constructor"),
             "field_declaration": Rule("field", name="declarator/name", body="", top=True),
+            "constant_declaration": Rule("constant", name="declarator/name", body="", top=True),
+            "enum_constant": _MEMBER,
+            "annotation_type_element_declaration": Rule("method", own=False),
         },
+        lists=words("enum_body"),
         attributes=words("marker_annotation annotation"),
     ),
     Language(
@@ -155,6 +186,7 @@ ROWS: tuple[Language, ...] = (
         extensions=("c", "h"),
         grammar="tree_sitter_c:language",
         rules=_C_RULES,
+        lists=words("enumerator_list"),
     ),
     Language(
         name="cpp",
@@ -182,8 +214,13 @@ ROWS: tuple[Language, ...] = (
             "namespace_definition": Rule("namespace"),
             "concept_definition": Rule("type", body=""),
             "alias_declaration": Rule("type", body="type"),
-            "field_declaration": Rule("method", name=_C_NAME, body="", only="declarator=function_declarator", top=True),
+            "field_declaration": (
+                Rule("method", name=_C_NAME, body="", only="declarator=function_declarator", top=True),
+                Rule("method", name=_C_NAME, body="", only=_C_POINTED, top=True),
+                _C_FIELD,
+            ),
         },
+        lists=words("enumerator_list"),
         wrappers=words("template_declaration"),
     ),
 )

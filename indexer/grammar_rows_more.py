@@ -5,9 +5,17 @@ from __future__ import annotations
 from indexer.language import Language, Rule, leads, words
 
 _RUBY_TESTS = "method~describe|context|it|specify|test|feature|scenario|shared_examples"
+_RUBY_SYMBOLS = "method~scope|has_many|has_one|belongs_to|has_and_belongs_to_many|enum|store_accessor"
 _KOTLIN_BODY = "<class_body>|<enum_class_body>"
 _SWIFT_KIND = "declaration_kind"
 _ELIXIR_NAME = "<arguments>/[0]/left*/target*"
+_ELIXIR_SPEC = "operand/<arguments>/[0]/left*/target*"
+_ELIXIR_NOTES = (
+    "doc|moduledoc|typedoc|spec|impl|behaviour|behavior|deprecated|since|tag|describetag|moduletag|derive|dialyzer"
+    "|compile|enforce_keys|before_compile|after_compile|on_load|on_definition|external_resource|optional_callbacks"
+)
+_FIELD = Rule("field", own=False)
+_MEMBER = Rule("constant", own=False)
 _HASH = ("#",)
 
 ROWS: tuple[Language, ...] = (
@@ -17,6 +25,7 @@ ROWS: tuple[Language, ...] = (
         grammar="tree_sitter_c_sharp:language",
         rules={
             "namespace_declaration": Rule("namespace"),
+            "file_scoped_namespace_declaration": Rule("namespace", body="", rest=True),
             "class_declaration": Rule("class"),
             "record_declaration": Rule("class"),
             "struct_declaration": Rule("struct"),
@@ -31,7 +40,13 @@ ROWS: tuple[Language, ...] = (
             "field_declaration": Rule(
                 "field", name="<variable_declaration>/<variable_declarator>/name", body="", top=True
             ),
+            "event_field_declaration": Rule(
+                "field", name="<variable_declaration>/<variable_declarator>/name", own=False
+            ),
+            "event_declaration": _FIELD,
+            "enum_member_declaration": _MEMBER,
         },
+        lists=words("enum_member_declaration_list"),
         attributes=words("attribute_list"),
     ),
     Language(
@@ -46,8 +61,15 @@ ROWS: tuple[Language, ...] = (
             "method": Rule("method"),
             "singleton_method": Rule("method"),
             "assignment": Rule("constant", name="left", body="", only="left=constant", top=True),
-            "call": Rule("test", name="arguments/<string>|<constant>", body="block", only=_RUBY_TESTS),
+            "call": (
+                Rule("property", name="arguments/[*]", only=r"method~[cm]?attr_\w+|class_attribute", own=False),
+                Rule("property", name="arguments/<simple_symbol>", only=_RUBY_SYMBOLS, own=False),
+                Rule("method", name="arguments/<simple_symbol>", only="method~define_method|alias_method", own=False),
+                Rule("test", name="arguments/<string>|<constant>", body="block", only=_RUBY_TESTS),
+            ),
+            "alias": Rule("method", own=False),
         },
+        lists=words("body_statement"),
         line_comment=_HASH,
         block_comment=("=begin", "=end"),
     ),
@@ -64,7 +86,16 @@ ROWS: tuple[Language, ...] = (
             "function_definition": Rule("function"),
             "method_declaration": Rule("method"),
             "const_declaration": Rule("constant", name="<const_element>/<name>", body="", top=True),
+            "property_declaration": Rule("field", name="<property_element>/name/<name>", own=False),
+            "enum_case": _MEMBER,
+            "function_call_expression": Rule(
+                "constant",
+                name="arguments/<argument>/<string>|<encapsed_string>/<string_content>",
+                only="function~define",
+                own=False,
+            ),
         },
+        lists=words("expression_statement"),
         attributes=words("attribute_list"),
         line_comment=("//", "#"),
     ),
@@ -88,7 +119,11 @@ ROWS: tuple[Language, ...] = (
             "subscript_declaration": Rule("method", name="<subscript>", body="<computed_property>"),
             "typealias_declaration": Rule("type", body=""),
             "property_declaration": Rule("property", body="", top=True),
+            "protocol_property_declaration": Rule("property", name="name/bound_identifier", own=False),
+            "associatedtype_declaration": Rule("type", own=False),
+            "enum_entry": Rule("constant", name="[name]", own=False),
         },
+        lists=words("enum_class_body"),
         attributes=words("attribute"),
     ),
     Language(
@@ -107,7 +142,10 @@ ROWS: tuple[Language, ...] = (
             "secondary_constructor": Rule("constructor", name="<constructor>", body="<block>"),
             "type_alias": Rule("type", name="<identifier>", body=""),
             "property_declaration": Rule("property", name="<variable_declaration>/<identifier>", body="", top=True),
+            "class_parameter": Rule("property", name="<identifier>", only="<val>|<var>", own=False),
+            "enum_entry": Rule("constant", name="<identifier>", own=False),
         },
+        lists=words("enum_class_body primary_constructor class_parameters"),
         attributes=words("annotation"),
     ),
     Language(
@@ -126,7 +164,13 @@ ROWS: tuple[Language, ...] = (
             "function_declaration": Rule("function", body=""),
             "type_definition": Rule("type", body=""),
             "val_definition": Rule("constant", name="pattern", body="", top=True),
+            "var_definition": Rule("variable", name="pattern", body="", top=True),
+            "val_declaration": Rule("constant", name="[name]", own=False),
+            "simple_enum_case": _MEMBER,
+            "full_enum_case": _MEMBER,
+            "class_parameter": Rule("field", own=False),
         },
+        lists=words("enum_case_definitions class_parameters template_body"),
         attributes=words("annotation"),
     ),
     Language(
@@ -142,6 +186,17 @@ ROWS: tuple[Language, ...] = (
                 Rule("function", name=_ELIXIR_NAME, body="<do_block>", only="target~defp?|defguardp?|defdelegate"),
                 Rule("macro", name=_ELIXIR_NAME, body="<do_block>", only="target~defmacrop?"),
                 Rule("test", name="<arguments>/<string>", body="<do_block>", only="target~test|describe"),
+            ),
+            "unary_operator": (
+                Rule("type", name=_ELIXIR_SPEC, body="", only="operand/target~typep?|opaque", top=True),
+                Rule("method", name=_ELIXIR_SPEC, only="operand/target~(?:macro)?callback", own=False),
+                Rule(
+                    "constant",
+                    name="operand/target",
+                    body="",
+                    only=f"operand/target~(?!(?:{_ELIXIR_NOTES})$).+",
+                    top=True,
+                ),
             ),
         },
         leads={"unary_operator": r"@(?:doc|spec|impl|deprecated|tag|describetag|since)\b"},
@@ -162,7 +217,14 @@ ROWS: tuple[Language, ...] = (
             "type_family": Rule("type", body=""),
             "class": Rule("class", body="declarations"),
             "instance": Rule("instance", name="name", body="declarations"),
+            "pattern_synonym": Rule("function", name="<equation>/synonym", body=""),
+            "signature": Rule("method", name="[name]", only="..=class_declarations", own=False),
+            "data_constructor": Rule("constructor", name="constructor/name|operator", own=False),
+            "newtype_constructor": Rule("constructor", own=False),
+            "gadt_constructor": Rule("constructor", own=False),
+            "field": Rule("field", name="[name]", own=False),
         },
+        lists=words("data_constructors gadt_constructors record fields class_declarations instance_declarations"),
         leads=leads("signature"),
         line_comment=("--",),
         block_comment=("{-", "-}"),
@@ -182,7 +244,11 @@ ROWS: tuple[Language, ...] = (
                     only="<expression_list>/value=function_definition",
                 ),
                 Rule(
-                    "constant", name="<variable_list>/name", body="", only="<variable_list>/name=identifier", top=True
+                    "constant",
+                    name="<variable_list>/name",
+                    body="",
+                    only="<variable_list>/name=identifier|dot_index_expression",
+                    top=True,
                 ),
             ),
             "field": Rule("function", body="value/body", only="value=function_definition"),
@@ -218,7 +284,10 @@ ROWS: tuple[Language, ...] = (
                 Rule("union", name="<identifier>", body="<union_declaration>", only="<union_declaration>"),
                 Rule("constant", name="<identifier>", body="", top=True),
             ),
+            "container_field": _FIELD,
+            "error_set_declaration": Rule("constant", name="[*]", own=False),
         },
+        lists=words("struct_declaration enum_declaration union_declaration"),
         block_comment=None,
     ),
     Language(
@@ -233,10 +302,14 @@ ROWS: tuple[Language, ...] = (
             "extension_type_declaration": Rule("extension"),
             "enum_declaration": Rule("enum"),
             "type_alias": Rule("type", name="<type_identifier>", body=""),
-            "method_signature": Rule("method", name="[0]/name", body="<function_body>"),
+            "method_signature": Rule("method", name="[0]/name|<identifier>", body="<function_body>"),
             "function_signature": Rule("function", body=""),
             "declaration": Rule("constructor", name="<constructor_signature>/name", body="", top=True),
+            "static_final_declaration": Rule("constant", name="<identifier>", body="", top=True),
+            "initialized_identifier": Rule("field", name="<identifier>", own=False),
+            "enum_constant": _MEMBER,
         },
+        lists=words("enum_body static_final_declaration_list initialized_identifier_list"),
         tails=words("function_body"),
         leads=leads("annotation"),
     ),
@@ -272,84 +345,20 @@ ROWS: tuple[Language, ...] = (
             "subroutine_declaration_statement": Rule("function"),
             "method_declaration_statement": Rule("method"),
             "class_statement": Rule("class", body="<block>"),
+            "package_statement": (
+                Rule("module", body="<block>", only="<block>"),
+                Rule("module", body="", rest=True),
+            ),
+            "assignment_expression": Rule("variable", name="left/variable/<varname>", own=False),
+            "use_statement": Rule(
+                "constant", name="<list_expression>/<autoquoted_bareword>", only="module~constant", own=False
+            ),
+            "ambiguous_function_call_expression": Rule(
+                "property", name="arguments/<autoquoted_bareword>", only="function~has", own=False
+            ),
         },
+        lists=words("expression_statement"),
         line_comment=_HASH,
         block_comment=None,
-    ),
-    Language(
-        name="sql",
-        extensions=("sql", "psql", "ddl", "pgsql"),
-        grammar="tree_sitter_sql:language",
-        rules={
-            "create_table": Rule("table", name="<object_reference>", body="<column_definitions>"),
-            "create_view": Rule("view", name="<object_reference>", body="<create_query>"),
-            "create_materialized_view": Rule("view", name="<object_reference>", body="<create_query>"),
-            "create_function": Rule("function", name="<object_reference>", body="<function_body>"),
-            "create_trigger": Rule("trigger", name="<object_reference>", body=""),
-            "create_type": Rule("type", name="<object_reference>", body=""),
-            "create_index": Rule("index", name="column", body=""),
-            "alter_table": Rule("statement", name="<object_reference>", body=""),
-            "insert": Rule("statement", name="<object_reference>", body=""),
-        },
-        wrappers=words("statement"),
-        line_comment=("--", "#"),
-    ),
-    *(
-        Language(
-            name=name,
-            extensions=extensions,
-            grammar="tree_sitter_html:language",
-            rules={
-                "script_element": Rule("script", name="<start_tag>/<tag_name>", body="<raw_text>"),
-                "style_element": Rule("style", name="<start_tag>/<tag_name>", body="<raw_text>"),
-                "element": Rule(
-                    "element", name="<start_tag>/<attribute>", body="", only="<start_tag>/<attribute>~id=.*"
-                ),
-            },
-            line_comment=(),
-            block_comment=("<!--", "-->"),
-        )
-        for name, extensions in (
-            ("html", ("html", "htm", "xhtml", "hbs", "jinja", "j2", "njk", "erb", "ejs", "mustache")),
-            ("vue", ("vue",)),
-            ("svelte", ("svelte",)),
-        )
-    ),
-    Language(
-        name="css",
-        extensions=("css", "pcss", "scss", "less"),
-        grammar="tree_sitter_css:language",
-        rules={
-            "rule_set": Rule("rule", name="<selectors>", body="<block>"),
-            "media_statement": Rule("rule", name="", body="<block>"),
-            "keyframes_statement": Rule("rule", name="<keyframes_name>", body="<keyframe_block_list>"),
-            "supports_statement": Rule("rule", name="", body="<block>"),
-        },
-    ),
-    Language(
-        name="json",
-        extensions=("json", "jsonc", "json5", "webmanifest", "ipynb", "geojson", "har", "avsc"),
-        filenames=(".babelrc", ".eslintrc", ".prettierrc", ".jshintrc", ".swcrc", "composer.json"),
-        grammar="tree_sitter_json:language",
-        rules={"pair": Rule("key", name="key", body="", only="value=object|array")},
-    ),
-    Language(
-        name="toml",
-        extensions=("toml",),
-        filenames=("Pipfile", "Cargo.toml"),
-        grammar="tree_sitter_toml:language",
-        rules={
-            "table": Rule("section", name="<dotted_key>|<bare_key>|<quoted_key>", body=""),
-            "table_array_element": Rule("section", name="<dotted_key>|<bare_key>|<quoted_key>", body=""),
-        },
-        line_comment=_HASH,
-        block_comment=None,
-    ),
-    Language(
-        name="hcl",
-        extensions=("tf", "hcl", "tfvars", "nomad"),
-        grammar="tree_sitter_hcl:language",
-        rules={"block": Rule("block", name="", body="<block_start>")},
-        line_comment=("#", "//"),
     ),
 )

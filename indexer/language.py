@@ -30,7 +30,7 @@ class Rule:
     """Whether the rule holds only outside of functions, where an assignment is a constant."""
     own: bool = True
     """Whether it may become a chunk of its own. If not, it is only named in the chunk around it: a field, a member of
-    an enum. Its `name` may then end in "[*]": all named children."""
+    an enum. Its path `name` may then end in "[*]", all named children, or "[FIELD]", all children of that field."""
     rest: bool = False
     """Whether what follows, to the end of the block or to the next such node, belongs to it: Perl's packages."""
 
@@ -41,13 +41,17 @@ class LineRule:
 
     kind: str
     pattern: str
-    """What the line matches from its start, indentation included; the group `name` is the name. A group `level`, if
-    there is one, says by its length how deep a heading is."""
+    """What the line matches from its start, indentation included; the group `name` is the name, to which a group `more`
+    is added. A group `level` says by its length how deep a heading is. Each line feed in it (written as an escape)
+    takes one more line."""
     ends: str = "brace"
-    """"brace": where the first bracket "{" closes. "indent": before the next line that is indented no deeper and does
-    not begin with a closing word. "next": before the next definition by such a rule, of the same level or above."""
+    """"brace": where the first bracket "{" closes, or all brackets are closed if there is none. "indent": before the
+    next line that is indented no deeper and does not begin with a closing word. "next": before the next definition by
+    such a rule, of the same level or above; one of kind "end" does nothing else."""
     own: bool = True
     """As of a `Rule`."""
+    inside: str = ""
+    """Kinds of definition, separated by "|", right inside of which alone the rule holds. Empty: anywhere."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

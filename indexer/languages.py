@@ -11,10 +11,16 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from indexer import grammar_rows, grammar_rows_more, line_rows, text_rows
+from indexer import grammar_rows, grammar_rows_data, grammar_rows_more, line_rows, text_rows
 from indexer.language import Language
 
-TABLE: tuple[Language, ...] = (*grammar_rows.ROWS, *grammar_rows_more.ROWS, *line_rows.ROWS, *text_rows.ROWS)
+TABLE: tuple[Language, ...] = (
+    *grammar_rows.ROWS,
+    *grammar_rows_more.ROWS,
+    *grammar_rows_data.ROWS,
+    *line_rows.ROWS,
+    *text_rows.ROWS,
+)
 BY_NAME: Mapping[str, Language] = {row.name: row for row in TABLE}
 _BY_EXTENSION = {extension: row.name for row in TABLE for extension in row.extensions}
 _BY_FILENAME = {name.lower(): row.name for row in TABLE for name in row.filenames}

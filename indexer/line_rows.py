@@ -10,6 +10,8 @@ from indexer.language import Language, LineRule
 _HASH = ("#",)
 _SEMI = (";",)
 _PERCENT = ("%",)
+_R_NAME = r"[`\"']?(?P<name>(?<=[`\"'])[^`\"']+|[A-Za-z.][\w.]*)[`\"']?"
+_ML_PARAMETERS = r"(?:\([^)]*\)\s*|[+-]?'\w+\s+)?"
 
 _GROOVY = (
     LineRule("class", r"\s*(?:(?:public|private|abstract|final|static)\s+)*(?:class|trait)\s+(?P<name>\w+)"),
@@ -30,6 +32,7 @@ ROWS: tuple[Language, ...] = (
             LineRule("method", r"\s*(?:function|modifier)\s+(?P<name>\w+)"),
             LineRule("constructor", r"\s*(?P<name>constructor|receive|fallback)\s*\("),
             LineRule("struct", r"\s*(?:struct|enum)\s+(?P<name>\w+)"),
+            LineRule("event", r"\s*(?:event|error)\s+(?P<name>\w+)\s*\("),
         ),
     ),
     Language(
@@ -38,13 +41,17 @@ ROWS: tuple[Language, ...] = (
         filenames=(".Rprofile",),
         shebangs=("Rscript",),
         lines=(
-            LineRule("function", r"\s*[`\"]?(?P<name>[\w.]+)[`\"]?\s*(?:<<?-|=)\s*function\s*\("),
+            LineRule("function", rf"\s*{_R_NAME}\s*(?:<<?-|=)\s*(?:function\s*\(|\\\()"),
             LineRule(
                 "class",
-                r"\s*(?:[\w.]+\s*<-\s*)?(?:setClass|setRefClass|R6Class)\(\s*[\"'](?P<name>[\w.]+)",
-                ends="indent",
+                r"\s*(?:[\w.]+\s*(?:<-|=)\s*)?(?:setClass|setRefClass|(?:R6::)?R6Class)\(\s*[\"'](?P<name>[\w.]+)",
             ),
-            LineRule("method", r"\s*setMethod\(\s*[\"'](?P<name>[\w.]+)", ends="indent"),
+            LineRule("class", r"\s*(?P<name>[\w.]+)\s*(?:<-|=)\s*(?:setClass|setRefClass|(?:R6::)?R6Class)\("),
+            LineRule("function", r"\s*setGeneric\(\s*[\"'](?P<name>[^\"']+)"),
+            LineRule("method", r"\s*setMethod\(\s*(?:f\s*=\s*)?[\"'](?P<name>[^\"']+)"),
+            LineRule("method", r"\s*setValidity\(\s*[\"'](?P<name>[\w.]+)"),
+            LineRule("test", r"\s*(?:test_that|describe|it)\(\s*[\"'](?P<name>[^\"']+)"),
+            LineRule("constant", rf"{_R_NAME}\s*<-\s*\S"),
         ),
         line_comment=_HASH,
         block_comment=None,
@@ -54,19 +61,23 @@ ROWS: tuple[Language, ...] = (
         extensions=("ml", "mli", "mll", "mly"),
         shebangs=("ocaml",),
         lines=(
-            LineRule("module", r"\s*module\s+(?:type\s+|rec\s+)?(?P<name>[A-Z]\w*)", ends="indent"),
-            LineRule("class", r"\s*class\s+(?:virtual\s+)?(?P<name>\w+)", ends="indent"),
+            LineRule("module", r"\s*(?:module|and)\s+(?:type\s+|rec\s+)*(?P<name>[A-Z]\w*)", ends="indent"),
+            LineRule("class", r"\s*class\s+(?:type\s+)?(?:virtual\s+)?(?:\[[^]]*\]\s*)?(?P<name>\w+)", ends="indent"),
             LineRule(
-                "type",
-                r"\s*(?:type|and)\s+(?:nonrec\s+)?(?:\([^)]*\)\s*|'\w+\s+)?(?P<name>\w+)\s*(?:=|$)",
-                ends="indent",
+                "type", rf"\s*(?:type|and)\s+(?:nonrec\s+)?{_ML_PARAMETERS}(?P<name>\w+)\s*(?::?=|$)", ends="indent"
             ),
+            LineRule("exception", r"\s*exception\s+(?P<name>[A-Z]\w*)", ends="indent"),
             LineRule(
                 "function",
-                r"\s*(?:let|and)\s+(?:rec\s+|%\w+\s+)*(?P<name>[a-z_][\w']*)[^=]*=(?!.*\bin\s*$)",
+                r"\s*(?:let|and)\s+(?:rec\s+|%\w+\s+|inline\s+)*(?P<name>[a-z_][\w']+|[a-z])[^=]*=(?!.*\bin\s*$)",
                 ends="indent",
             ),
-            LineRule("function", r"\s*(?:val|external|method)\s+(?:private\s+)?(?P<name>\w+)", ends="indent"),
+            LineRule("test", r"\s*let%\w+\s+\"(?P<name>[^\"]+)", ends="indent"),
+            LineRule("function", r"\s*let\s+(?:rec\s+)?(?P<name>[a-z_][\w']*)\s*$", ends="indent"),
+            LineRule("function", r"\s*(?:val|external)\s+(?:mutable\s+)?(?P<name>\w+)", ends="indent"),
+            LineRule("method", r"\s*method[!]?\s+(?:private\s+|virtual\s+)*(?P<name>\w+)", ends="indent"),
+            LineRule("constructor", r"\s*\|\s*(?P<name>[A-Z]\w*)", own=False, inside="type"),
+            LineRule("field", r"\s*[{;]?\s*(?:mutable\s+)?(?P<name>[a-z_]\w*)\s*:[^:=]", own=False, inside="type"),
         ),
         line_comment=(),
         block_comment=("(*", "*)"),
@@ -77,7 +88,8 @@ ROWS: tuple[Language, ...] = (
         lines=(
             LineRule("module", r"\s*module\s+(?:rec\s+)?(?P<name>[\w.]+)\s*=", ends="indent"),
             LineRule("type", r"\s*(?:type|and)\s+(?:private\s+|internal\s+)?(?P<name>\w+)", ends="indent"),
-            LineRule("function", r"\s*let\s+(?:rec\s+|inline\s+|private\s+)*(?P<name>\w+)", ends="indent"),
+            LineRule("function", r"\s*let\s+(?:rec\s+|inline\s+|private\s+|mutable\s+)*(?P<name>\w+)", ends="indent"),
+            LineRule("constructor", r"\s*\|\s*(?P<name>[A-Z]\w*)", own=False, inside="type"),
             LineRule(
                 "method",
                 r"\s*(?:static\s+)?(?:member|override|default|abstract)\s+(?:\w+\.)?(?P<name>\w+)",
@@ -91,7 +103,9 @@ ROWS: tuple[Language, ...] = (
         extensions=("elm",),
         lines=(
             LineRule("type", r"type\s+(?:alias\s+)?(?P<name>\w+)", ends="indent"),
-            LineRule("function", r"(?P<name>[a-z]\w*)\s*:\s", ends="next"),
+            LineRule("constructor", r"\s+[|=]\s*(?P<name>[A-Z]\w*)", own=False, inside="type"),
+            LineRule("field", r"\s+[{,]\s*(?P<name>[a-z]\w*)\s*:", own=False, inside="type"),
+            LineRule("function", r"(?:port\s+)?(?P<name>[a-z]\w*)\s*:\s", ends="next"),
         ),
         line_comment=("--",),
         block_comment=("{-", "-}"),
@@ -132,7 +146,12 @@ ROWS: tuple[Language, ...] = (
         name="erlang",
         extensions=("erl", "hrl", "escript"),
         shebangs=("escript",),
-        lines=(LineRule("function", r"(?P<name>[a-z]\w*)\(.*(?:->|,|when\b).*$|-record\(\w+", ends="indent"),),
+        lines=(
+            LineRule("function", r"(?P<name>[a-z]\w*)\(.*(?:->|,|when\b).*$", ends="indent"),
+            LineRule("struct", r"-record\(\s*(?P<name>\w+)", ends="indent"),
+            LineRule("type", r"-(?:type|opaque)\s+(?P<name>\w+)\(", ends="indent"),
+            LineRule("macro", r"-define\(\s*(?P<name>\w+)", ends="indent"),
+        ),
         line_comment=_PERCENT,
         block_comment=None,
     ),
@@ -157,7 +176,11 @@ ROWS: tuple[Language, ...] = (
         name="objective-c",
         extensions=("m", "mm"),
         lines=(
-            LineRule("class", r"@(?:interface|implementation|protocol)\s+(?P<name>\w+)", ends="next"),
+            LineRule("class", r"@(?:interface|implementation|protocol)\s+(?P<name>\w+)[^;]*$", ends="next"),
+            LineRule("end", r"(?P<name>@end)\b", ends="next"),
+            LineRule("property", r"@property\b.*?(?P<name>\w+)\s*;", own=False),
+            LineRule("enum", r"typedef\s+NS_(?:CLOSED_)?(?:ENUM|OPTIONS)\(\s*\w+\s*,\s*(?P<name>\w+)"),
+            LineRule("macro", r"\s*#\s*define\s+(?P<name>\w+)", own=False),
             LineRule("method", r"[-+]\s*\([^)]*\)\s*(?P<name>\w+)[^;]*$"),
             LineRule("function", r"(?:\w[\w*]*[\s*]+)+(?P<name>\w+)\s*\([^;]*$"),
         ),
@@ -166,7 +189,9 @@ ROWS: tuple[Language, ...] = (
         name="d",
         extensions=("d", "di"),
         lines=(
-            LineRule("class", r"\s*(?:\w+\s+)*(?:class|struct|interface|union|template|enum)\s+(?P<name>\w+)[^;]*$"),
+            LineRule("enum", r"\s*(?:\w+\s+)*enum\s+(?P<name>\w+)[^;=]*$"),
+            LineRule("struct", r"\s*(?:\w+\s+)*(?:struct|union)\s+(?P<name>\w+)[^;]*$"),
+            LineRule("class", r"\s*(?:\w+\s+)*(?:class|interface|template)\s+(?P<name>\w+)[^;]*$"),
             LineRule(
                 "function", r"\s*(?:[\w@.!\[\]()*]+\s+)+(?P<name>(?!if|for|while|switch|foreach|return)\w+)\s*\([^;]*$"
             ),
@@ -176,6 +201,7 @@ ROWS: tuple[Language, ...] = (
         name="nim",
         extensions=("nim", "nims", "nimble"),
         lines=(
+            LineRule("constant", r"(?:const|let|var)\s+(?P<name>\w+)", own=False),
             LineRule(
                 "function",
                 r"\s*(?:proc|func|method|iterator|template|macro|converter)\s+`?(?P<name>[^\s`*(\[]+)",
@@ -195,12 +221,17 @@ ROWS: tuple[Language, ...] = (
         extensions=("cr",),
         shebangs=("crystal",),
         lines=(
-            LineRule("class", r"\s*(?:abstract\s+)?(?:class|struct|module|enum|lib)\s+(?P<name>[\w:]+)", ends="indent"),
+            LineRule("module", r"\s*(?:module|lib)\s+(?P<name>[\w:]+)", ends="indent"),
+            LineRule("enum", r"\s*enum\s+(?P<name>[\w:]+)", ends="indent"),
+            LineRule("class", r"\s*(?:abstract\s+)?(?:class|struct)\s+(?P<name>[\w:]+)", ends="indent"),
+            LineRule("macro", r"\s*macro\s+(?P<name>[\w?!]+)", ends="indent"),
             LineRule(
                 "method",
-                r"\s*(?:private\s+|protected\s+|abstract\s+)*(?:def|macro)\s+(?P<name>[\w.?!=]+)",
+                r"\s*(?:private\s+|protected\s+|abstract\s+)*def\s+(?:self\.)?(?P<name>[\w?!=]+)",
                 ends="indent",
             ),
+            LineRule("property", r"\s*(?:class_)?(?:getter|setter|property)[?!]?\s+(?P<name>\w+)", own=False),
+            LineRule("constant", r"\s*(?P<name>[A-Z]\w*)\s*=\s", own=False),
         ),
         line_comment=_HASH,
         block_comment=None,
@@ -211,6 +242,9 @@ ROWS: tuple[Language, ...] = (
         lines=(
             LineRule("function", r"\s*(?:static\s+)?func\s+(?P<name>\w+)", ends="indent"),
             LineRule("class", r"\s*class\s+(?P<name>\w+)", ends="indent"),
+            LineRule("enum", r"\s*enum\s+(?P<name>\w+)"),
+            LineRule("class", r"\s*class_name\s+(?P<name>\w+)", own=False),
+            LineRule("variable", r"(?:@\w+(?:\([^)]*\))?\s+)*(?:const|var|signal)\s+(?P<name>\w+)", own=False),
         ),
         line_comment=_HASH,
         block_comment=None,
@@ -219,6 +253,7 @@ ROWS: tuple[Language, ...] = (
         name="fortran",
         extensions=("f", "f90", "f95", "f03", "f08", "for", "ftn"),
         lines=(
+            LineRule("type", r"\s*(?i:type)(?:\s*,[^:]*)?(?:\s*::)?\s+(?P<name>\w+)\s*$", ends="indent"),
             LineRule("module", r"\s*(?i:module|program)\s+(?!procedure)(?P<name>\w+)\s*$", ends="indent"),
             LineRule(
                 "function",
@@ -235,6 +270,7 @@ ROWS: tuple[Language, ...] = (
         filenames=(".vimrc", "vimrc"),
         lines=(
             LineRule("function", r"\s*(?:export\s+)?(?:fu|func|function|def)!?\s+(?P<name>[\w:#.<>]+)", ends="indent"),
+            LineRule("command", r"\s*com(?:mand)?!?\s+(?:-\S+\s+)*(?P<name>[A-Z]\w*)", own=False),
         ),
         line_comment=('"', "#"),
         block_comment=None,
@@ -260,6 +296,12 @@ ROWS: tuple[Language, ...] = (
         extensions=("glsl", "vert", "frag", "comp", "geom", "hlsl", "fx", "wgsl", "metal"),
         lines=(
             LineRule("struct", r"\s*(?:struct|cbuffer)\s+(?P<name>\w+)"),
+            LineRule("macro", r"\s*#\s*define\s+(?P<name>\w+)", own=False),
+            LineRule(
+                "variable",
+                r"(?:layout\s*\([^)]*\)\s*)?(?:uniform|varying|attribute|in|out)\s+(?:\w+\s+)?\w+\s+(?P<name>\w+)\s*[;\[]",
+                own=False,
+            ),
             LineRule("function", r"\s*(?:(?:@?[\w<>(),]+)\s+)+(?P<name>\w+)\s*\([^;]*$"),
         ),
     ),
@@ -269,7 +311,7 @@ ROWS: tuple[Language, ...] = (
         lines=(
             LineRule("module", r"\s*(?:module|interface|package|class|program)\s+(?P<name>\w+)", ends="indent"),
             LineRule(
-                "function", r"\s*(?:function|task)\s+(?:automatic\s+|\w+\s+)*?(?P<name>\w+)\s*[(;]", ends="indent"
+                "function", r"\s*(?:function|task)\s+(?:\w+\s+|\[[^\]]*\]\s*)*?(?P<name>\w+)\s*[(;]", ends="indent"
             ),
         ),
     ),

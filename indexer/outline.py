@@ -35,7 +35,7 @@ CONTAINERS = frozenset(
 """Kinds whose members are chunks of their own."""
 _OWNERS = CONTAINERS - {"module", "namespace"}
 """Kinds whose functions are called methods."""
-_LOCAL = frozenset({"function", "method", "constructor"})
+LOCAL = frozenset({"function", "method", "constructor"})
 """Kinds whose inside is local: no constants of the module are found there."""
 
 _TITLES = frozenset({"test", "section", "block", "rule", "key", "element"})
@@ -132,7 +132,7 @@ class _Visit:
     """The row where what belongs to it ends, if that is after the node."""
 
     def inside(self, index: int, kind: str) -> _Visit:
-        return _Visit(self.node, _Home(index, index), self.depth, self.top and kind not in _LOCAL)
+        return _Visit(self.node, _Home(index, index), self.depth, self.top and kind not in LOCAL)
 
 
 class _Walk:
@@ -154,8 +154,8 @@ class _Walk:
             node = visit.node
             for rule in rules.get(node.type, ()):
                 if (visit.top or not rule.top) and (rule.holds is None or rule.holds(node, self.data)):
-                    if not rule.own:
-                        self._name(visit, rule)
+                    if rule.names is not None:
+                        self._name(visit, rule.kind, rule.names(node))
                     elif self._define(visit, rule):
                         index = len(self.definitions) - 1
                         if rule.rest:
@@ -213,11 +213,11 @@ class _Walk:
         home = visit.home
         parent = home.around if rule.rest else home.index
         outer = self.definitions[parent] if parent >= 0 else None
-        scope = outer.symbol if outer else None
+        scope = outer.symbol if outer and not rule.rest else None
         if rule.scope and (receiver := rule.scope(node)):
             scope = _receiver(self._text(receiver, _MAX_NAME)) or scope
         symbol = f"{scope}.{name}" if scope and len(scope) < _MAX_NAME else name
-        if rule.kind in _LOCAL and _QUALIFIED.fullmatch(name):
+        if rule.kind in LOCAL and _QUALIFIED.fullmatch(name):
             scope = symbol.rpartition(".")[0]
         kind = kind_inside(rule.kind, outer)
         first_row = node.start_point.row
@@ -239,25 +239,22 @@ class _Walk:
         )
         return True
 
-    def _name(self, visit: _Visit, rule: BoundRule) -> None:
-        """Add the names that the node gives to what is no definition of its own."""
-        found = rule.name(visit.node)
-        if found is None:
-            return
+    def _name(self, visit: _Visit, kind: str, names: list[Node]) -> None:
+        """Add what is named, but no definition of its own."""
         index = visit.home.index
         scope = self.definitions[index].symbol if index >= 0 else None
-        for named in found.named_children if rule.all_children else (found,):
-            name = clean_name(self._text(named, 2 * _MAX_NAME), rule.kind)
+        for node in names:
+            name = clean_name(self._text(node, 2 * _MAX_NAME), kind)
             if name and name != "_":
                 symbol = f"{scope}.{name}" if scope and len(scope) < _MAX_NAME else name
-                self.members.append(Member(named.start_point.row, rule.kind, name, symbol))
+                self.members.append(Member(node.start_point.row, kind, name, symbol))
 
     def _continues(self, symbol: str, row: int, parent: int) -> bool:
         """Whether a definition only adds to the last: another equation of it, or the body after its overloads."""
         if not self.definitions:
             return False
         last = self.definitions[-1]
-        return last.end + 1 == row and last.symbol == symbol and last.parent == parent and last.kind in _LOCAL
+        return last.end + 1 == row and last.symbol == symbol and last.parent == parent and last.kind in LOCAL
 
     def _doc(self, node: Node, above: list[str], comment: int) -> str | None:
         """What documents a node: a string in it, or among the lines above it, the first of which are a comment."""
@@ -308,6 +305,7 @@ def clean_name(text: str, kind: str) -> str:
     elif kind in _TITLES:
         return name.replace('"', "")[:_MAX_NAME]
     name = re.sub(r"<[^<>]*>(?=::)", "", name).replace("::", ".").strip(".")
+    name = re.sub(r"^:(?=\w)", "", name)
     name = re.sub(r"(?<=\w):(?=\w)", ".", name)
     for prefix in ("module.exports.", "exports.", "this."):
         name = name.removeprefix(prefix)

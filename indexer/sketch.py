@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from indexer.language import Language, LineRule
-from indexer.outline import Definition, Outline, clean_comment, comment_above, kind_inside
+from indexer.line_ends import Ends
+from indexer.outline import LOCAL, Definition, Member, Outline, clean_comment, comment_above, kind_inside
 
-_CLOSING = re.compile(
-    r"\s*(?:[\])}]|end\w*\b|(?i:end\s*(?:function|subroutine|module|program|macro))|fi\b|done\b|in\b)"
-)
 _MAX_LINE = 400
 """Characters of a line that are looked at: no definition begins after them."""
-_MAX_ROWS = 3000
-"""Rows within which a bracket must close: bounds what a file of brackets that never close costs."""
-_MAX_OPENING = 5
-"""Rows after a definition's first within which its bracket opens, if it has one."""
+_MAX_NAME = 120
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    rule: LineRule
+    compiled: re.Pattern[str]
+    more_lines: int
+    """Lines below the first that the pattern looks at."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sketcher:
-    rules: tuple[tuple[LineRule, re.Pattern[str]], ...]
+    patterns: tuple[_Pattern, ...]
     fence: re.Pattern[str] | None
 
 
@@ -32,48 +35,57 @@ class _Found:
     rule: LineRule
     name: str
     level: int
-    indent: int
 
 
 @cache
 def _sketcher(language: Language) -> _Sketcher:
-    rules = tuple((rule, re.compile(rule.pattern)) for rule in language.lines)
-    return _Sketcher(rules, re.compile(language.fence) if language.fence else None)
+    patterns = tuple(_Pattern(rule, re.compile(rule.pattern), rule.pattern.count(r"\n")) for rule in language.lines)
+    return _Sketcher(patterns, re.compile(language.fence) if language.fence else None)
 
 
 def sketch(lines: list[str], language: Language) -> Outline:
     """The outline of `lines` by the row's `LineRule`s. Borders are the callers' to guess."""
     found = _find(lines, _sketcher(language))
+    ends = _ends(lines, found, language)
     definitions: list[Definition] = []
+    members: list[Member] = []
     open_: list[int] = []
-    for index, one in enumerate(found):
-        end = _end(lines, found, index)
+    for one, end in zip(found, ends, strict=True):
         while open_ and definitions[open_[-1]].end < one.row:
             open_.pop()
         parent = open_[-1] if open_ else -1
         outer = definitions[parent] if parent >= 0 else None
-        first = comment_above(lines, one.row, language)
-        kind = kind_inside(one.rule.kind, outer)
+        if one.rule.kind == "end":
+            continue
+        if one.rule.inside and (outer is None or outer.kind not in one.rule.inside.split("|")):
+            continue
         scope = outer.symbol if outer else None
-        symbol = f"{scope}.{one.name}" if scope and len(scope) < 120 else one.name
-        doc = clean_comment(lines[first : one.row], language) if first < one.row else None
-        signature = lines[one.row].strip().rstrip(" {")[:240] or None
+        symbol = f"{scope}.{one.name}" if scope and len(scope) < _MAX_NAME else one.name
+        kind = kind_inside(one.rule.kind, outer)
+        if not one.rule.own:
+            members.append(Member(one.row, kind, one.name, symbol))
+            continue
+        first = comment_above(lines, one.row, language)
+        last = definitions[-1] if definitions else None
+        if last and last.symbol == symbol and last.parent == parent and last.end + 1 == first and kind in LOCAL:
+            definitions[-1] = replace(last, end=end, again=(*last.again, one.row))  # another clause of it
+            continue
         definitions.append(
             Definition(
-                first,
-                one.row,
-                min(end, outer.end) if outer else end,
-                parent,
-                kind,
-                one.name,
-                symbol,
-                scope,
-                signature,
-                doc,
+                start=first,
+                line=one.row,
+                end=min(end, outer.end) if outer else end,
+                parent=parent,
+                kind=kind,
+                name=one.name,
+                symbol=symbol,
+                scope=scope,
+                signature=lines[one.row].strip().rstrip(" {")[:240] or None,
+                doc=clean_comment(lines[first : one.row], language) if first < one.row else None,
             )
         )
-        open_.append(index)
-    return Outline(tuple(definitions), {})
+        open_.append(len(definitions) - 1)
+    return Outline(tuple(definitions), {}, tuple(members))
 
 
 def _find(lines: list[str], sketcher: _Sketcher) -> list[_Found]:
@@ -85,62 +97,48 @@ def _find(lines: list[str], sketcher: _Sketcher) -> list[_Found]:
         if fenced or not line or line.isspace():
             continue
         text = line[:_MAX_LINE]
-        for rule, pattern in sketcher.rules:
-            matched = pattern.match(text if "\\n" not in rule.pattern else f"{text}\n{_line(lines, row + 1)}")
+        for pattern in sketcher.patterns:
+            looked_at = text
+            if pattern.more_lines:
+                looked_at = "\n".join(below[:_MAX_LINE] for below in lines[row : row + 1 + pattern.more_lines])
+            matched = pattern.compiled.match(looked_at)
             if matched and matched["name"]:
-                level = matched["level"] if "level" in pattern.groupindex else ""
-                indent = len(text) - len(text.lstrip())
-                found.append(_Found(row, rule, " ".join(matched["name"].split())[:120], len(level), indent))
+                groups = matched.groupdict()
+                name = " ".join(f"{matched['name']} {groups.get('more') or ''}".split())[:_MAX_NAME]
+                found.append(_Found(row, pattern.rule, name, len(groups.get("level") or "")))
                 break
     return found
 
 
-def _line(lines: list[str], row: int) -> str:
-    return lines[row][:_MAX_LINE] if row < len(lines) else ""
+def _ends(lines: list[str], found: list[_Found], language: Language) -> list[int]:
+    """The last row of each definition, without blank lines."""
+    ends = Ends(lines, language)
+    before_next = _before_next(found, len(lines))
+    rows = []
+    for index, one in enumerate(found):
+        if not one.rule.own:
+            end = one.row
+        elif one.rule.ends == "next":
+            end = before_next[index]
+        elif one.rule.ends == "indent":
+            end = ends.indented(one.row)
+        else:
+            below = next((other.row for other in found[index + 1 : index + 8] if other.rule.own), len(lines))
+            end = ends.bracketed(one.row, below)
+        while end > one.row and not lines[end].strip():
+            end -= 1
+        rows.append(end)
+    return rows
 
 
-def _end(lines: list[str], found: list[_Found], index: int) -> int:
-    """The last row of a definition."""
-    one = found[index]
-    if one.rule.ends == "next":
-        end = _before_next(found, index, len(lines))
-    elif one.rule.ends == "indent":
-        end = _before_dedent(lines, one)
-    else:
-        end = _closing_brace(lines, one.row)
-    while end > one.row and not lines[end].strip():
-        end -= 1
-    return end
-
-
-def _before_next(found: list[_Found], index: int, count: int) -> int:
-    one = found[index]
-    for other in found[index + 1 :]:
-        if other.rule.ends == "next" and other.level <= one.level:
-            return other.row - 1
-    return count - 1
-
-
-def _before_dedent(lines: list[str], one: _Found) -> int:
-    last = min(one.row + _MAX_ROWS, len(lines))
-    for row in range(one.row + 1, last):
-        line = lines[row]
-        if line.isspace() or not line:
+def _before_next(found: list[_Found], count: int) -> list[int]:
+    """For each definition the row before the next that ends such ones, of the same level or above."""
+    rows = [count - 1] * len(found)
+    open_: list[int] = []
+    for index, one in enumerate(found):
+        if one.rule.ends != "next":
             continue
-        if len(line) - len(line.lstrip()) <= one.indent:
-            return row if _CLOSING.match(line) and len(line) - len(line.lstrip()) == one.indent else row - 1
-    return last - 1
-
-
-def _closing_brace(lines: list[str], first: int) -> int:
-    """The row where the bracket that opens on row `first` or soon after closes; `first` if none does."""
-    depth, opened = 0, False
-    for row in range(first, min(first + _MAX_ROWS, len(lines))):
-        line = lines[row]
-        depth += line.count("{") - line.count("}")
-        opened = opened or "{" in line
-        if opened and depth <= 0:
-            return row
-        if not opened and (row - first >= _MAX_OPENING or line.rstrip().endswith(";") or not line.strip()):
-            return first
-    return first
+        while open_ and found[open_[-1]].level >= one.level:
+            rows[open_.pop()] = one.row - 1
+        open_.append(index)
+    return rows

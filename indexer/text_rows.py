@@ -15,6 +15,8 @@ _PROTO = (
     LineRule("enum", r"\s*enum\s+(?P<name>\w+)\s*\{"),
     LineRule("service", r"\s*service\s+(?P<name>\w+)\s*\{"),
     LineRule("method", r"\s*rpc\s+(?P<name>\w+)"),
+    LineRule("field", r"\s*(?:[\w.]+\s+)*(?:map<.*>\s*)?(?P<name>\w+)\s*=\s*\d+", own=False, inside="message"),
+    LineRule("constant", r"\s*(?P<name>\w+)\s*=\s*-?\w+", own=False, inside="enum"),
 )
 ROWS: tuple[Language, ...] = (
     Language(
@@ -67,7 +69,10 @@ ROWS: tuple[Language, ...] = (
         name="dockerfile",
         extensions=("dockerfile", "containerfile"),
         filenames=("Dockerfile", "Containerfile", "Dockerfile.dev", "Dockerfile.test", "Dockerfile.prod"),
-        lines=(LineRule("stage", r"(?i:FROM)\s+(?:--\S+\s+)*(?:\S+\s+(?i:AS)\s+)?(?P<name>\S+)", ends="next"),),
+        lines=(
+            LineRule("stage", r"(?i:FROM)\s+(?:--\S+\s+)*(?:\S+\s+(?i:AS)\s+)?(?P<name>\S+)", ends="next"),
+            LineRule("variable", r"(?i:ARG|ENV)\s+(?P<name>\w+)", own=False),
+        ),
         line_comment=_HASH,
         block_comment=None,
     ),
@@ -79,6 +84,7 @@ ROWS: tuple[Language, ...] = (
         lines=(
             LineRule("target", r"(?P<name>[^\s:#=.][^:#=]*?)\s*::?(?!=)(?:[^=]|$)", ends="indent"),
             LineRule("macro", r"define\s+(?P<name>\S+)", ends="indent"),
+            LineRule("variable", r"\s*(?:export\s+|override\s+)?(?P<name>[A-Za-z_][\w.\-]*)\s*[:?+!]*=", own=False),
         ),
         line_comment=_HASH,
         block_comment=None,
@@ -93,6 +99,7 @@ ROWS: tuple[Language, ...] = (
             LineRule(
                 "target", r"(?i:add_(?:library|executable|custom_target|test))\s*\(\s*(?P<name>[^\s)]+)", ends="indent"
             ),
+            LineRule("variable", r"\s*(?i:set|option)\s*\(\s*(?P<name>\w+)", own=False),
         ),
         line_comment=_HASH,
         block_comment=("#[[", "]]"),
@@ -105,7 +112,18 @@ ROWS: tuple[Language, ...] = (
     Language(
         name="thrift",
         extensions=("thrift",),
-        lines=(LineRule("struct", r"\s*(?:struct|union|exception|service|enum)\s+(?P<name>\w+)"),),
+        lines=(
+            LineRule("struct", r"\s*(?:struct|union|exception)\s+(?P<name>\w+)"),
+            LineRule("enum", r"\s*enum\s+(?P<name>\w+)"),
+            LineRule("service", r"\s*service\s+(?P<name>\w+)"),
+            LineRule("type", r"\s*typedef\s+\S+\s+(?P<name>\w+)", own=False),
+            LineRule("constant", r"\s*const\s+\S+\s+(?P<name>\w+)", own=False),
+            LineRule(
+                "field", r"\s*\d+\s*:\s*(?:required\s+|optional\s+)?\S+\s+(?P<name>\w+)", own=False, inside="struct"
+            ),
+            LineRule("constant", r"\s*(?P<name>\w+)\s*(?:=\s*\w+)?\s*[,;]?\s*$", own=False, inside="enum"),
+            LineRule("method", r"\s*(?:oneway\s+)?[\w.<>, ]+\s+(?P<name>\w+)\s*\(", own=False, inside="service"),
+        ),
         line_comment=("//", "#"),
     ),
     Language(
@@ -116,6 +134,8 @@ ROWS: tuple[Language, ...] = (
             LineRule("interface", r"(?:extend\s+)?interface\s+(?P<name>\w+)"),
             LineRule("enum", r"enum\s+(?P<name>\w+)"),
             LineRule("function", r"(?:query|mutation|subscription|fragment)\s+(?P<name>\w+)"),
+            LineRule("field", r"\s+(?P<name>\w+)\s*(?:\(.*)?:", own=False, inside="type|interface"),
+            LineRule("constant", r"\s+(?P<name>[A-Z_]\w*)\s*$", own=False, inside="enum"),
         ),
         line_comment=_HASH,
         block_comment=None,
@@ -123,7 +143,12 @@ ROWS: tuple[Language, ...] = (
     Language(
         name="prisma",
         extensions=("prisma",),
-        lines=(LineRule("struct", r"(?:model|enum|type|datasource|generator|view)\s+(?P<name>\w+)\s*\{"),),
+        lines=(
+            LineRule("struct", r"(?:model|type|datasource|generator|view)\s+(?P<name>\w+)\s*\{"),
+            LineRule("enum", r"enum\s+(?P<name>\w+)\s*\{"),
+            LineRule("field", r"\s+(?P<name>\w+)\s+[A-Z]\w*", own=False, inside="struct"),
+            LineRule("constant", r"\s+(?P<name>\w+)\s*$", own=False, inside="enum"),
+        ),
         block_comment=None,
     ),
     Language(
@@ -143,7 +168,15 @@ ROWS: tuple[Language, ...] = (
         name="yaml",
         extensions=("yml", "yaml", "cff"),
         filenames=(".clang-format", ".clang-tidy", ".yamllint"),
-        lines=(LineRule("key", r"\s*(?:- )?[\"']?(?P<name>[\w./\- ]+?)[\"']?:\s*(?:[#|>&!].*)?$", ends="indent"),),
+        lines=(
+            LineRule(  # an object of Kubernetes
+                "document",
+                r"apiVersion:.*\nkind:[ \t]*(?P<name>\w+)(?:.*\nmetadata:.*\n[ \t]+name:[ \t]*(?P<more>[^\s#]+))?",
+                ends="next",
+            ),
+            LineRule("item", r"\s*- (?:name|id):[ \t]*[\"']?(?P<name>[^\"'#]+)", ends="indent"),
+            LineRule("key", r"\s*(?:- )?[\"']?(?P<name>[\w./\- ]+?)[\"']?:\s*(?:[#|>&!].*)?$", ends="indent"),
+        ),
         line_comment=_HASH,
         block_comment=None,
     ),

@@ -140,7 +140,7 @@ def test_windows_line_ends_change_no_line_number():
 
 def test_a_lone_carriage_return_and_a_line_separator_end_no_line():
     text = "a = 1\rb = 2\u2028c = 3\x0cd = 4\n\ndef f():\n    pass\n"
-    assert [(c.start_line, c.symbol) for c in cut(text, "python")][-1] == (3, "f")
+    assert [(name.line, name.symbol) for chunk in cut(text, "python") for name in chunk.names][-1] == (3, "f")
 
 
 def test_a_byte_order_mark_hides_no_definition():

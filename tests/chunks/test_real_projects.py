@@ -36,11 +36,12 @@ def test_every_file_of_a_real_project_is_cut_and_covered(project):
 
 
 def has_own_chunk(chunks: list[Chunk], name: str, line: int) -> bool:
-    """Whether a chunk is that of the function `name` on `line`, with nothing defined above it but its overloads."""
+    """Whether a chunk is that of the function `name` on `line`, with no function above it but its overloads."""
     for chunk in chunks:
         if chunk.start_line <= line <= chunk.end_line and chunk.symbol and chunk.symbol.split(".")[-1] == name:
             own = [held.line for held in chunk.names if held.symbol == chunk.symbol]
-            return line in own and chunk.names[0].line == own[0]
+            callables = [held.line for held in chunk.names if held.kind in ("function", "method", "constructor")]
+            return line in own and callables[0] == own[0]
     return False
 
 
