@@ -34,19 +34,23 @@ Run = Callable[[list[str]], np.ndarray]
 BATCH = 16
 
 
+def passages_of(path: str, content: bytes) -> list[str]:
+    """Passages of one file, cut as an index run cuts it; none if it is no text."""
+    text = read_text(path, content)
+    if not isinstance(text, Text):
+        return []
+    lines, language = text.text.splitlines(), detect(path, text.text[:200])
+    return [
+        passage(chunk, "\n".join(lines[chunk.start_line - 1 : chunk.end_line]), language)
+        for chunk in cut(text.text, language)
+    ]
+
+
 def passages(repository: Path, count: int) -> list[str]:
-    """Passages of a repository, cut as an index run cuts them, in a fixed random order."""
-    found = []
+    """Passages of a repository, in a fixed random order."""
     repo = Repository(repository)
-    for file in repo.files():
-        read = repo.read(file)
-        text = read_text(file.path, read[0]) if read else None
-        if isinstance(text, Text):
-            lines = text.text.splitlines()
-            language = detect(file.path, text.text[:200])
-            for chunk in cut(text.text, language):
-                code = "\n".join(lines[chunk.start_line - 1 : chunk.end_line])
-                found.append(passage(chunk, code, language))
+    reads = [(file.path, repo.read(file)) for file in repo.files()]
+    found = [text for path, read in reads if read for text in passages_of(path, read[0])]
     random.Random(3).shuffle(found)
     return found[:count]
 

@@ -109,9 +109,14 @@ def transformer(op: Operations, model: Layers, x: X) -> X:
     """Token embeddings to token vectors: [tokens, hidden] -> [tokens, hidden]."""
     x = op.layer_norm(x, model.embedding_norm)
     for layer in model.layers:
-        x = op.layer_norm(self_attention(op, layer, x), layer.attention_norm)
-        x = op.layer_norm(feed_forward(op, layer, x), layer.output_norm)
+        x = transformer_layer(op, layer, x)
     return x
+
+
+def transformer_layer(op: Operations, layer: Layer, x: X) -> X:
+    """Mix the tokens, then work on each: [tokens, hidden] -> [tokens, hidden]."""
+    x = op.layer_norm(self_attention(op, layer, x), layer.attention_norm)
+    return op.layer_norm(feed_forward(op, layer, x), layer.output_norm)
 
 
 def self_attention(op: Operations, layer: Layer, x: X) -> X:

@@ -1,71 +1,123 @@
-"""How large a model's activations get: what eight-bit products must know beforehand.
+"""What a model's activations are like: what eight-bit products must know beforehand.
 
-The ranges are seen by running BERT in float32 on real texts, once per checkpoint.
+BERT is run in float32 on real texts, once per checkpoint, layer by layer: what is remembered of one layer, its
+covariances above all, is dropped before the next.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kuberian.bert import Embeddings, Linear, Model
+from kuberian.bert import Embeddings, Layer, Linear, Model, embed_tokens, transformer_layer
 from kuberian.engines.numpy_engine import NumpyWorker
 from kuberian.safetensors_file import Array
 
+# Tokens that are run together. Each run adds to the covariances: 9 MB of them, where a BERT is 1536 wide.
+PACK = 1024
+
 
 @dataclass(frozen=True)
-class Ranges:
-    """What a layer's activations were seen to be: least and greatest, per channel."""
+class Activations:
+    """What goes into a linear layer, over all tokens."""
 
-    x: Array  # [2, hidden], into query, key, value
-    qk: Array  # [2], greatest magnitude of scaled queries and of keys
-    context: Array  # [2, hidden], out of the attention (values without bias)
-    middle: Array  # [2, hidden], into the feed-forward
-    h: Array  # [2, intermediate], behind GELU
+    least: Array  # [channels]
+    greatest: Array  # [channels]
+    mean: Array  # [channels]
+    covariance: NDArray[np.float64]  # [channels, channels]
 
 
-NAMES = ("x", "qk", "context", "middle", "h")
+@dataclass(frozen=True)
+class Seen:
+    """What goes into the products of one transformer layer."""
+
+    x: Activations  # into query, key, value
+    query: np.float32  # greatest magnitude of a scaled query
+    key: np.float32  # greatest magnitude of a key
+    context: Activations  # out of the attention (values without bias)
+    middle: Activations  # into the feed-forward
+    h: Activations  # behind GELU
+
+
+class Sums:
+    """Adds up what Activations are made of."""
+
+    def __init__(self, channels: int) -> None:
+        self._tokens = 0
+        self._least, self._greatest = np.full(channels, np.inf, np.float32), np.full(channels, -np.inf, np.float32)
+        self._sum, self._products = np.zeros(channels), np.zeros((channels, channels), np.float32)
+
+    def add(self, x: Array) -> None:
+        """Take [tokens, channels] on."""
+        self._tokens += len(x)
+        self._least, self._greatest = np.minimum(self._least, x.min(0)), np.maximum(self._greatest, x.max(0))
+        self._sum += x.sum(0)
+        self._products += x.T @ x
+
+    def activations(self) -> Activations:
+        """Return what was seen so far."""
+        mean = self._sum / self._tokens
+        covariance = self._products / self._tokens - np.outer(mean, mean)
+        return Activations(self._least, self._greatest, mean.astype(np.float32), covariance)
 
 
 class Calibrator(NumpyWorker):
-    """Runs BERT in float32 and remembers the ranges of its activations."""
+    """Runs BERT in float32 and remembers what goes into the linear operations of one layer."""
 
     def __init__(self, embeddings: Embeddings, model: Model) -> None:
         super().__init__(embeddings, model)
-        self._layer_of = {id(getattr(layer, name)): (i, name) for i, layer in enumerate(model.layers)
-                          for name in ("qkv", "attention_output", "intermediate", "output")}  # fmt: skip
-        self._seen: dict[tuple[int, str], Array] = {}
+        self._watched: dict[int, Sums] = {}
+        self._queries = self._keys = np.float32(0)
 
-    def _note(self, layer: int, name: str, x: Array) -> None:
-        seen = np.stack([x.min(0), x.max(0)])
-        key = (layer, name)
-        if key in self._seen:
-            before = self._seen[key]
-            seen = np.stack([np.minimum(before[0], seen[0]), np.maximum(before[1], seen[1])])
-        self._seen[key] = seen
+    def watch(self, layer: Layer) -> None:
+        """Remember this layer from now on, and forget what came before."""
+        linears = (layer.qkv, layer.attention_output, layer.intermediate, layer.output)
+        self._watched = {id(linear): Sums(linear.weight.shape[1]) for linear in linears}
+        self._queries = self._keys = np.float32(0)
 
     def linear(self, x: Array, weights: Linear) -> Array:
-        """Note the range of what goes in, and of queries and keys."""
-        layer, name = self._layer_of[id(weights)]
-        self._note(layer, {"qkv": "x", "attention_output": "context", "intermediate": "middle", "output": "h"}[name], x)
+        """Note what goes in, and how large queries and keys are."""
+        self._watched[id(weights)].add(x)
         y = super().linear(x, weights)
-        if name == "qkv":
-            q, k, _ = np.split(np.abs(y), 3, axis=1)
-            self._note(layer, "qk", np.array([[q.max(), k.max()]], np.float32))
+        if len(weights.bias) == 3 * self.config.hidden:
+            query, key, _ = np.split(np.abs(y), 3, axis=1)
+            self._queries, self._keys = max(self._queries, query.max()), max(self._keys, key.max())
         return y
 
-    def ranges(self) -> list[Ranges]:
-        """What was seen so far, layer by layer."""
-        return [
-            Ranges(**{name: self._seen[i, name][1] if name == "qk" else self._seen[i, name] for name in NAMES})
-            for i in range(self.config.layers)
-        ]
+    def seen(self) -> Seen:
+        """Return what the watched layer was given."""
+        x, context, middle, h = (sums.activations() for sums in self._watched.values())
+        return Seen(x, self._queries, self._keys, context, middle, h)
 
 
-def calibrate(embeddings: Embeddings, model: Model, sequences: list[list[int]]) -> list[Ranges]:
-    """Ranges of a model's activations over some token sequences."""
-    calibrator = Calibrator(embeddings, model)
+def calibrate(embeddings: Embeddings, model: Model, sequences: list[list[int]]) -> Iterator[Seen]:
+    """Yield what each layer of a model sees of some token sequences.
+
+    Memory holds the sequences' token vectors and one layer's covariances.
+    """
+    worker = Calibrator(embeddings, model)
+    packs = []  # lengths of sequences, and their tokens [tokens, hidden]
+    for pack in _packs(sequences):
+        lengths = tuple(map(len, pack))
+        x = np.empty((sum(lengths), model.config.hidden), np.float32)
+        embed_tokens(embeddings, pack, out=x)
+        packs.append((lengths, worker.layer_norm(x, model.embedding_norm)))
+    for layer in model.layers:
+        worker.watch(layer)
+        for i, (lengths, x) in enumerate(packs):
+            worker.lengths = lengths
+            packs[i] = lengths, transformer_layer(worker, layer, x)
+        yield worker.seen()
+
+
+def _packs(sequences: list[list[int]]) -> Iterator[list[list[int]]]:
+    pack: list[list[int]] = []
     for ids in sequences:
-        calibrator.token_vectors([ids])
-    return calibrator.ranges()
+        if pack and sum(map(len, pack)) + len(ids) > PACK:
+            yield pack
+            pack = []
+        pack.append(ids)
+    yield pack

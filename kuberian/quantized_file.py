@@ -21,13 +21,14 @@ _VECTORS = ("score_scale", "after_activation")
 
 def save(model: ByteModel, fingerprint: str, path: Path) -> None:
     """Write the model, all or nothing; `fingerprint` is that of the checkpoint it was made of."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as to_bytes
 
     tensors = _flat("embedding_norm.", model.embedding_norm)
     for i, layer in enumerate(model.layers):
         tensors |= _flat(f"layers.{i}.", layer)
     temporary = path.with_name(path.name + ".new")
-    save_file(tensors, temporary, metadata={"fingerprint": fingerprint, "gelu_zero": str(GELU_ZERO)})
+    # safetensors' own files are their writer's alone to read
+    temporary.write_bytes(to_bytes(tensors, {"fingerprint": fingerprint, "gelu_zero": str(GELU_ZERO)}))
     temporary.replace(path)
 
 

@@ -1,9 +1,9 @@
 """Calibrate the bundled checkpoint for int8: python scripts/calibrate.py
 
-Runs it in float32 on real code, notes the ranges of its activations, rounds its weights to fit, and writes
-int8.safetensors into its folder. The texts are
-those of tests/encoder/texts.py (code in many languages, questions, odd characters), and chunks of Python's standard
-library, some cut to a few words, as questions are.
+Runs it in float32 on real code, notes what its activations are like, rounds its weights to fit, and writes
+int8.safetensors into its folder. The texts are those of tests/encoder/texts.py (code in many languages, questions, odd
+characters), the chunks of the documentation and of the samples of 48 languages in tests/chunks/fixtures, and chunks of
+Python's standard library.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.code_samples import python_chunks
+from benchmarks.embedding_throughput import passages_of
 from kuberian import Encoder
 from kuberian.checkpoint import BUNDLED, QUANTIZED
 from tests.encoder.texts import TEXTS
 
-LONG, SHORT = 160, 600
+ROOT = Path(__file__).parents[1]
+STANDARD_LIBRARY = 320
 
 
 def main() -> None:
-    chunks = python_chunks(seed=7)
-    short = [" ".join(chunk.split()[: 1 + i % 8]) for i, chunk in enumerate(chunks[LONG : LONG + SHORT])]
-    Encoder(precision="float32").calibrate([*TEXTS, *chunks[:LONG], *short], BUNDLED / QUANTIZED)
+    files = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("tests/chunks/fixtures/*.*")])
+    chunks = [text for file in files for text in passages_of(file.name, file.read_bytes())]
+    texts = [*TEXTS, *chunks, *python_chunks(seed=7)[:STANDARD_LIBRARY]]
+    Encoder(precision="float32").calibrate(texts, BUNDLED / QUANTIZED)
+    print(f"calibrated on {len(texts)} texts")
 
 
 if __name__ == "__main__":
