@@ -3,5 +3,6 @@
 from indexer.explain import Explanation, dry_run, explain
 from indexer.report import IndexReport, Progress
 from indexer.run import index
+from indexer.several import index_several
 
-__all__ = ["Explanation", "IndexReport", "Progress", "dry_run", "explain", "index"]
+__all__ = ["Explanation", "IndexReport", "Progress", "dry_run", "explain", "index", "index_several"]

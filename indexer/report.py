@@ -7,10 +7,13 @@ from typing import Any, Protocol
 
 
 class Progress(Protocol):
-    """Called as work is done. `phase` is "words" (files read and cut) or "meaning" (passages embedded)."""
+    """Called as work is done.
+
+    `phase` is "fetch" (git objects received), "words" (files read and cut) or "meaning" (passages embedded).
+    """
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Say that `done` of `total` files or passages are through."""
+        """Say that `done` of `total` objects, files or passages are through."""
 
 
 @dataclass(frozen=True)

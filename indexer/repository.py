@@ -12,12 +12,13 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from kuberian.errors import RepositoryError
+from kuberian.store.repositories import without_credentials
 from kuberian.worktree import STATUS, Stamp, parse_status, stamps
 
 if TYPE_CHECKING:
@@ -38,6 +39,23 @@ class TreeFile:
     path: str  # relative to the root, '/' between folders, undecodable bytes as surrogate escapes
     oid: str | None
     skipped: str | None = None  # why it cannot be indexed, known without its content
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What of a repository is indexed: a commit, or the working tree where `commit` is None.
+
+    `asked` says that it was asked for by name, and not because it is the HEAD of a repository without a working tree.
+    """
+
+    commit: str | None
+    asked: bool
+
+    @classmethod
+    def of(cls, repository: Repository, name: str | None) -> Revision:
+        """Return what a tag, branch or commit names, or what is indexed without any."""
+        commit = repository.resolve(name or "HEAD") if name or repository.bare else None
+        return cls(commit, asked=name is not None)
 
 
 class Repository:
@@ -86,15 +104,23 @@ class Repository:
     def remote(self) -> str | None:
         """The address that `origin` fetches from, without a user name or password, or None."""
         found = self._lines("config", "--get", "remote.origin.url", check=False)
-        return _without_credentials(found[0]) if found else None
+        return without_credentials(found[0]) if found else None
 
     def resolve(self, revision: str) -> str:
         """Return the full commit id of a tag, branch or commit. Raises RepositoryError if there is none."""
-        if not revision.startswith("-"):
-            found = self._lines("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", check=False)
-            if found:
-                return found[0]
+        if not revision.startswith("-") and (found := self._commit(revision)):
+            return found
         raise RepositoryError(f"{self.root} has no revision {revision!r}: name a tag, a branch or a commit")
+
+    def tags(self, pattern: str) -> list[str]:
+        """Return the tags that match a glob and name commits, oldest first."""
+        command = ("for-each-ref", "--sort=creatordate", "--format=%(refname:strip=2)", "refs/tags")
+        tags = [tag for tag in self._lines(*command, check=True) if fnmatchcase(tag, pattern)]
+        return [tag for tag in tags if self._commit(f"refs/tags/{tag}")]
+
+    def _commit(self, name: str) -> str | None:
+        found = self._lines("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False)
+        return found[0] if found else None
 
     def files(self, commit: str | None = None) -> list[TreeFile]:
         """Return the files at a commit, or of the working tree (tracked and untracked-not-ignored), sorted by path."""
@@ -264,16 +290,6 @@ def _open(folder: Path) -> git.Repo:
 
 def _skip_by_mode(mode: str) -> str | None:
     return {_LINK: "symbolic link", _SUBMODULE: "submodule"}.get(mode)
-
-
-def _without_credentials(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        if not parts.scheme or "@" not in parts.netloc:
-            return url
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    except ValueError:
-        return ""
 
 
 def _first_line(text: str | bytes) -> str:

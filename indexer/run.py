@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from indexer.deadline import Deadline
 from indexer.embed import embed_missing, embed_paths
+from indexer.mirror import fetch, is_address
 from indexer.model import ModelChoice, choose_model, model_row, open_encoder
 from indexer.report import IndexReport, Progress
-from indexer.repository import Repository
+from indexer.repository import Repository, Revision
 from indexer.snapshot import SnapshotCounts, take_snapshot
 from kuberian.errors import UsageError
 from kuberian.store import vectors
@@ -37,6 +38,8 @@ def index(
 ) -> IndexReport:
     """Index a git repository: its working tree, or the tree at a `revision` (tag, branch or commit).
 
+    `path` is a folder, or an address that git can fetch from: then the home keeps a clone of it, brought up to date on
+    each run. Of a repository without a working tree HEAD is indexed, in the place of the HEAD that was indexed before.
     Only what the home has never seen is cut and embedded. The work is committed as it is done, so the run may be ended
     at any moment and the next one goes on. `model` is a checkpoint folder (default: the one that the repository was
     indexed with, else the bundled one), `precision` one of "float32", "bfloat16", "int8", "auto" (default: likewise,
@@ -51,17 +54,15 @@ def index(
     if budget is not None and not budget > 0:
         raise UsageError("the budget must be more than 0 seconds")
     started = time.monotonic()
-    repository = Repository(path)
+    deadline = Deadline(budget)
+    opened = Home.at(home)
+    repository = Repository(fetch(opened, os.fspath(path), progress, wait) if is_address(path) else path)
     try:
-        if repository.bare and revision is None:
-            revision = "HEAD"
-        commit = repository.resolve(revision) if revision else None
-        opened = Home.at(home)
-        deadline = Deadline(budget)
+        wanted = Revision.of(repository, revision)
         with opened.writer(wait) as connection:
             choice = choose_model(connection, repository, os.fspath(model) if model else None, precision)
             check_words(connection)
-            counts = take_snapshot(connection, repository, commit, max_bytes, progress, deadline)
+            counts = take_snapshot(connection, repository, wanted, max_bytes, progress, deadline)
             if counts is None:
                 done = _Meaning()
             elif meaning:
@@ -72,8 +73,8 @@ def index(
         return IndexReport(
             repository=name,
             path=str(repository.root),
-            revision=commit,
-            head=commit or repository.head,
+            revision=wanted.commit,
+            head=wanted.commit or repository.head,
             files_indexed=counts.indexed if counts else 0,
             files_unchanged=counts.unchanged if counts else 0,
             files_skipped=counts.skipped if counts else {},

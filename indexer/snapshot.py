@@ -15,7 +15,7 @@ from indexer.blobs import BlobStore, passage_hash
 from indexer.deadline import Deadline
 from indexer.passages import path_passage
 from indexer.report import Progress
-from indexer.repository import WORKTREE, Repository, TreeFile
+from indexer.repository import WORKTREE, Repository, Revision, TreeFile
 from indexer.verdicts import Verdicts
 from kuberian.errors import RepositoryError
 from kuberian.store import fulltext
@@ -50,7 +50,7 @@ class SnapshotCounts:
 def take_snapshot(
     connection: sqlite3.Connection,
     repository: Repository,
-    commit: str | None,
+    wanted: Revision,
     max_bytes: int,
     progress: Progress | None,
     deadline: Deadline,
@@ -61,14 +61,14 @@ def take_snapshot(
     there is no file at all; then nothing has changed.
     """
     head, branch = repository.head, repository.branch
-    files = repository.files(commit)
+    files = repository.files(wanted.commit)
     if not files:
         raise RepositoryError(f"{repository.root} has no files to index")
     resolved = _resolve(connection, repository, files, max_bytes, progress, deadline)
     if resolved is None:
         return None
     with transaction(connection):
-        snapshot_id = _snapshot_row(connection, repository, commit, head, branch)
+        snapshot_id = _snapshot_row(connection, repository, wanted, head, branch)
         unchanged = _switch(connection, snapshot_id, resolved)
     skipped = Counter(file.skipped for file in resolved if file.skipped)
     indexed = sum(file.blob_id is not None for file in resolved)
@@ -131,8 +131,51 @@ def _resolve_file(
 
 
 def _snapshot_row(
-    connection: sqlite3.Connection, repository: Repository, commit: str | None, head: str, branch: str | None
+    connection: sqlite3.Connection, repository: Repository, wanted: Revision, head: str, branch: str | None
 ) -> int:
+    repository_id = _repository_row(connection, repository)
+    commit = wanted.commit
+    if commit and not wanted.asked:
+        _move_head(connection, repository_id, commit)
+    row = connection.execute(
+        """
+        INSERT INTO snapshots(repository_id, kind, revision, head, branch, indexed_at, dirty, asked)
+        VALUES(?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT(repository_id, revision) DO UPDATE SET head = excluded.head, branch = excluded.branch,
+            indexed_at = excluded.indexed_at, dirty = excluded.dirty, asked = asked OR excluded.asked
+        RETURNING id
+        """,
+        (
+            repository_id,
+            "commit" if commit else WORKTREE,
+            commit or WORKTREE,
+            commit or head,
+            None if commit else branch,
+            now(),
+            None if commit else to_json(repository.dirty),
+            wanted.asked,
+        ),
+    ).fetchone()
+    if commit and not wanted.asked:
+        connection.execute("UPDATE snapshots SET is_head = (id = ?) WHERE repository_id = ?", (row[0], repository_id))
+    return int(row[0])
+
+
+def _move_head(connection: sqlite3.Connection, repository_id: int, commit: str) -> None:
+    """Let the snapshot of the HEAD before become that of the new one, unless either was asked for by name."""
+    connection.execute(
+        """
+        DELETE FROM snapshots WHERE repository_id = :id AND is_head AND NOT asked AND revision != :commit
+            AND EXISTS (SELECT 1 FROM snapshots WHERE repository_id = :id AND revision = :commit)
+        """,
+        {"id": repository_id, "commit": commit},
+    )
+    connection.execute(
+        "UPDATE snapshots SET revision = ? WHERE repository_id = ? AND is_head AND NOT asked", (commit, repository_id)
+    )
+
+
+def _repository_row(connection: sqlite3.Connection, repository: Repository) -> int:
     stored_path = to_column(str(repository.root))
     row = connection.execute("SELECT id FROM repositories WHERE path = ?", (stored_path,)).fetchone()
     if row:
@@ -142,26 +185,7 @@ def _snapshot_row(
             "INSERT INTO repositories(name, path, remote) VALUES(?, ?, ?) RETURNING id",
             (_free_name(connection, repository), stored_path, repository.remote),
         ).fetchone()
-    return int(
-        connection.execute(
-            """
-            INSERT INTO snapshots(repository_id, kind, revision, head, branch, indexed_at, dirty)
-            VALUES(?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT(repository_id, revision) DO UPDATE SET head = excluded.head, branch = excluded.branch,
-                indexed_at = excluded.indexed_at, dirty = excluded.dirty
-            RETURNING id
-            """,
-            (
-                row[0],
-                "commit" if commit else WORKTREE,
-                commit or WORKTREE,
-                commit or head,
-                None if commit else branch,
-                now(),
-                None if commit else to_json(repository.dirty),
-            ),
-        ).fetchone()[0]
-    )
+    return int(row[0])
 
 
 def _free_name(connection: sqlite3.Connection, repository: Repository) -> str:
@@ -172,7 +196,7 @@ def _free_name(connection: sqlite3.Connection, repository: Repository) -> str:
     for count in range(2, len(parts) + 1):
         if name not in taken:
             break
-        name = "/".join(parts[-count:])
+        name = "/".join(parts[-count:]).removesuffix(".git")
     return name.encode("utf-8", "replace").decode("utf-8")
 
 

@@ -11,7 +11,7 @@ import os
 import sys
 import warnings
 from contextlib import closing, nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -42,8 +42,11 @@ app = typer.Typer(
 
 @app.command()
 def index(
-    path: Annotated[str, typer.Argument(help="A git repository.")] = ".",
-    rev: Annotated[str | None, typer.Option(help="Index this tag, branch or commit, not the working tree.")] = None,
+    path: Annotated[str, typer.Argument(help="A git repository: its folder, or an address to keep a clone of.")] = ".",
+    rev: Annotated[
+        str | None, typer.Option(help="Index this tag, branch or commit, or both ends of A..B, not the working tree.")
+    ] = None,
+    tags: Annotated[str | None, typer.Option(help="Index the tags that match this glob, as in 'v*'.")] = None,
     model: Annotated[str | None, typer.Option(help="A BERT checkpoint folder to embed with.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32, bfloat16, int8 or auto, the fastest.")] = None,
     max_bytes: Annotated[int | None, typer.Option(help="Skip larger files. Default: 1,000,000.")] = None,
@@ -57,6 +60,7 @@ def index(
     """Index a git repository, or bring its index up to date."""
     from indexer import dry_run as run_dry
     from indexer import index as run
+    from indexer import index_several
     from indexer.run import MAX_BYTES
     from kuberian import show
 
@@ -64,14 +68,18 @@ def index(
     if dry_run:
         _print_explanations(run_dry(path, rev, limit), as_json)
         return
+    several = tags is not None or (rev is not None and ".." in rev)
+    time = _seconds(budget)
     with nullcontext() if quiet else _progress() as progress:
-        done = run(
-            path, home, rev, model, progress, precision=precision, max_bytes=limit, budget=_seconds(budget), wait=wait
-        )
+        options: dict[str, Any] = {"model": model, "precision": precision, "max_bytes": limit, "wait": wait}
+        if several:
+            done = index_several(path, home, rev, tags, progress, budget=time, **options)
+        else:
+            done = [run(path, home, rev, progress=progress, budget=time, **options)]
     if as_json:
-        _print_json(done.to_dict())
+        _print_json([report.to_dict() for report in done] if several else done[0].to_dict())
     elif not quiet:
-        print(show.report(done))
+        print("\n".join(show.report(report) for report in done))
 
 
 @app.command()

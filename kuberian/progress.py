@@ -7,8 +7,8 @@ import time
 from types import TracebackType
 from typing import TextIO
 
-LABELS = {"words": "reading files", "meaning": "embedding passages"}
-UNITS = {"words": "files", "meaning": "passages"}
+LABELS = {"fetch": "fetching", "words": "reading files", "meaning": "embedding passages"}
+UNITS = {"fetch": "objects", "words": "files", "meaning": "passages"}
 
 # Between two plain lines: seldom enough for a log, often enough to see that something happens.
 LINE_SECONDS = 5.0

@@ -136,7 +136,8 @@ def _snapshot(found: SnapshotStatus) -> list[str]:
     at = f"revision {found.revision[:12]}" if found.revision else "working tree"
     on = f" ({printable(found.branch)})" if found.branch else ""
     lines = [
-        f"{printable(found.repository)}  {printable(found.path)}",
+        f"{printable(found.repository)}  {printable(found.path)}"
+        + (f"  of {printable(found.remote)}" if found.mirror and found.remote else ""),
         f"  {at}, commit {found.head[:12]}{on}, indexed {found.indexed_at}",
         f"  {found.files:,} files, {size(found.source_bytes)}, {found.chunks:,} chunks, "
         f"coverage {found.coverage:.1%} with {found.model}",

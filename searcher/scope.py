@@ -81,7 +81,8 @@ def snapshots(connection: sqlite3.Connection, filters: Filters) -> list[Snapshot
     rows = connection.execute(
         """
         SELECT snapshots.id, name, path, kind, revision, model_id, repository_id FROM snapshots
-        JOIN repositories ON repositories.id = repository_id ORDER BY name, path, kind DESC, indexed_at DESC
+        JOIN repositories ON repositories.id = repository_id
+        ORDER BY name, path, kind DESC, is_head DESC, indexed_at DESC
         """
     ).fetchall()
     if filters.repository is not None:

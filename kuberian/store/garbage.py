@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from kuberian.store import fulltext
@@ -28,9 +30,13 @@ class GarbageReport:
 
 
 def forget_repository(connection: sqlite3.Connection, home: Home, repository_id: int) -> GarbageReport:
-    """Take a repository and its snapshots out of the home, and all that only they used."""
+    """Take a repository and its snapshots out of the home, all that only they used, and the clone if it is one."""
+    row = connection.execute("SELECT path FROM repositories WHERE id = ?", (repository_id,)).fetchone()
+    folder = Path(from_column(row[0]))
     with transaction(connection):
         connection.execute("DELETE FROM repositories WHERE id = ?", (repository_id,))
+    if home.mirrors.resolve() in folder.parents:
+        shutil.rmtree(folder, ignore_errors=True)
     return collect_garbage(connection, home)
 
 

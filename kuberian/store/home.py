@@ -17,6 +17,7 @@ from kuberian.store.version import SCHEMA_VERSION
 
 DATABASE = "kuberian.db"
 VECTORS = "vectors"
+MIRRORS = "mirrors"
 LOCK = "index.lock"
 HOLDER = "index.holder"
 
@@ -50,6 +51,11 @@ class Home:
     def vectors(self) -> Path:
         """The folder of the FAISS files."""
         return self.folder / VECTORS
+
+    @property
+    def mirrors(self) -> Path:
+        """The folder of the clones of repositories that were named by their address."""
+        return self.folder / MIRRORS
 
     def is_new(self) -> bool:
         """Tell whether nothing was ever indexed here: no database, or one whose tables were not finished."""

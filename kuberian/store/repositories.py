@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from kuberian.errors import RepositoryError, UsageError
 from kuberian.settings import enclosing_repository
@@ -36,7 +37,7 @@ def find(connection: sqlite3.Connection, asked: str) -> KnownRepository:
 
 
 def find_all(connection: sqlite3.Connection, asked: str) -> list[KnownRepository]:
-    """Return the repository of that very name or folder, else all whose name ends with it."""
+    """Return the repository of that very name, address or folder, else all whose name ends with it."""
     known = [
         KnownRepository(row[0], row[1], from_column(row[2]))
         for row in connection.execute("SELECT id, name, path FROM repositories ORDER BY name, id")
@@ -44,6 +45,7 @@ def find_all(connection: sqlite3.Connection, asked: str) -> list[KnownRepository
     exact = [repository for repository in known if asked == repository.name]
     return (
         exact
+        or _by_address(connection, asked)
         or [repository for repository in known if asked and repository.name.endswith("/" + asked)]
         or _by_folder(connection, asked)
     )
@@ -57,9 +59,28 @@ def at_folder(connection: sqlite3.Connection, root: Path) -> KnownRepository | N
     return KnownRepository(row[0], row[1], from_column(row[2])) if row else None
 
 
+def _by_address(connection: sqlite3.Connection, asked: str) -> list[KnownRepository]:
+    """Return the repositories that fetch from an address."""
+    if ":" not in asked:
+        return []
+    rows = connection.execute("SELECT id, name, path FROM repositories WHERE remote = ?", (without_credentials(asked),))
+    return [KnownRepository(row[0], row[1], from_column(row[2])) for row in rows]
+
+
 def _by_folder(connection: sqlite3.Connection, asked: str) -> list[KnownRepository]:
     folder = Path(asked).expanduser().resolve()
     found = at_folder(connection, folder) if asked else None
     if found is None and asked and folder.is_dir() and (root := enclosing_repository(folder)):
         found = at_folder(connection, root)
     return [found] if found else []
+
+
+def without_credentials(url: str) -> str:
+    """Return an address without the user name and password in it."""
+    try:
+        parts = urlsplit(url)
+        if not parts.scheme or "@" not in parts.netloc:
+            return url
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    except ValueError:
+        return ""

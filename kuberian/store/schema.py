@@ -163,6 +163,17 @@ def m005_dirty_files(db: Database) -> None:
     _execute(db, "ALTER TABLE snapshots ADD COLUMN dirty TEXT")
 
 
+@migrations()
+def m006_heads(db: Database) -> None:
+    """Snapshots of a HEAD that is followed, as that of a repository without a working tree is."""
+    _execute(
+        db,
+        # Whether somebody named the revision: such a snapshot stays when HEAD moves on.
+        "ALTER TABLE snapshots ADD COLUMN asked INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE snapshots ADD COLUMN is_head INTEGER NOT NULL DEFAULT 0",
+    )
+
+
 def _execute(db: Database, *statements: str) -> None:
     """Run statements one by one: `executescript` would commit the migration's transaction before its end."""
     for statement in statements:

@@ -13,7 +13,10 @@ from kuberian.store.paths import from_column
 
 @dataclass(frozen=True)
 class SnapshotStatus:
-    """One indexed state of a repository: the working tree (`revision` is None) or a commit."""
+    """One indexed state of a repository: the working tree (`revision` is None) or a commit.
+
+    `mirror` says that the repository is a clone of `remote` which the home keeps.
+    """
 
     repository: str
     path: str
@@ -28,6 +31,7 @@ class SnapshotStatus:
     chunks: int
     coverage: float
     source_bytes: int
+    mirror: bool
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def status(home: Home) -> HomeStatus:
         connection = home.reader()
         try:
             with database_errors(home):
-                found = [_snapshot(connection, row[0]) for row in connection.execute(_SNAPSHOTS).fetchall()]
+                found = [_snapshot(connection, home, row[0]) for row in connection.execute(_SNAPSHOTS).fetchall()]
         finally:
             connection.close()
     return HomeStatus(
@@ -68,7 +72,7 @@ _SNAPSHOTS = """
 """
 
 
-def _snapshot(connection: sqlite3.Connection, snapshot_id: int) -> SnapshotStatus:
+def _snapshot(connection: sqlite3.Connection, home: Home, snapshot_id: int) -> SnapshotStatus:
     name, path, remote, kind, revision, head, branch, indexed_at, model_id, model = connection.execute(
         """
         SELECT repositories.name, repositories.path, remote, kind, revision, head, branch, indexed_at, model_id,
@@ -115,6 +119,7 @@ def _snapshot(connection: sqlite3.Connection, snapshot_id: int) -> SnapshotStatu
         chunks=chunks,
         coverage=covered / chunks if chunks else 1.0,
         source_bytes=size,
+        mirror=home.mirrors.resolve() in Path(from_column(path)).parents,
     )
 
 

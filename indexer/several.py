@@ -1,0 +1,56 @@
+"""Several revisions of a repository in one call: both ends of a range, or every tag of a pattern."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from indexer.mirror import fetch, is_address
+from indexer.report import IndexReport, Progress
+from indexer.repository import Repository
+from indexer.run import index
+from kuberian.errors import RepositoryError
+from kuberian.store.home import Home
+
+
+def range_ends(revision: str) -> list[str]:
+    """Return the ends of a range as git writes it, `A..B` or `A...B` (an end left out is HEAD), or the revision."""
+    for dots in ("...", ".."):
+        first, found, last = revision.partition(dots)
+        if found:
+            return [first or "HEAD", last or "HEAD"]
+    return [revision]
+
+
+def index_several(
+    path: str | os.PathLike[str],
+    home: str | os.PathLike[str] | None = None,
+    revision: str | None = None,
+    tags: str | None = None,
+    progress: Progress | None = None,
+    *,
+    budget: float | None = None,
+    wait: bool = False,
+    **options: Any,
+) -> list[IndexReport]:
+    """Index the ends of a range of revisions, and all `tags` that match a glob, oldest first.
+
+    Takes what `index` takes and raises what it raises; the budget is for all of them together.
+    """
+    ends = time.monotonic() + budget if budget is not None else None
+    folder = fetch(Home.at(home), os.fspath(path), progress, wait) if is_address(path) else path
+    names = range_ends(revision) if revision else []
+    if tags is not None:
+        repository = Repository(folder)
+        try:
+            names += (found := repository.tags(tags))
+        finally:
+            repository.close()
+        if not found:
+            raise RepositoryError(f"{repository.root} has no tag that matches {tags!r}: `git tag` lists them")
+    reports = []
+    for name in names:
+        left = None if ends is None else max(ends - time.monotonic(), 0.001)
+        reports.append(index(folder, home, name, progress=progress, budget=left, wait=wait, **options))
+    return reports
