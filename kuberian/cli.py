@@ -113,7 +113,7 @@ def search(
     everywhere: Annotated[bool, typer.Option("--all", help="Search all repositories, also from inside one.")] = False,
     lang: Annotated[str | None, typer.Option(help="Only these languages, with commas between.")] = None,
     path: Annotated[str | None, typer.Option(help="Only paths that match these globs, as in .gitignore.")] = None,
-    at: Annotated[str | None, typer.Option(help="Search this indexed tag, branch or commit.")] = None,
+    at: Annotated[str | None, typer.Option(help="Search this indexed tag, branch or commit; * is all.")] = None,
     lines: Annotated[int, typer.Option(min=0, help="Lines of code to show for each result on a terminal.")] = 12,
     refresh: Annotated[
         bool | None,
@@ -162,6 +162,32 @@ def serve(
     from searcher.server import serve as run
 
     run(home, host, port, lambda address: print(f"serving on {address}", flush=True))
+
+
+@app.command()
+def when(
+    question: Annotated[list[str], typer.Argument(help="What to look for, as for search.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="The number of answers.")] = 3,
+    repo: Annotated[str | None, typer.Option(help="The repository: its name, folder or address.")] = None,
+    lang: Annotated[str | None, typer.Option(help="Only these languages, with commas between.")] = None,
+    path: Annotated[str | None, typer.Option(help="Only paths that match these globs, as in .gitignore.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say in which indexed revision the best answers came, changed and went.
+
+    `kuberian index --tags 'v*'` indexes the revisions to look at.
+    """
+    from kuberian import show
+    from searcher import when as look
+
+    found = look(" ".join(question), k, home, repo or _repository_here(home), lang, path)
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        print(show.history(found))
+    if not found.lives:
+        raise typer.Exit(_fail("nothing here answers that", 1))
 
 
 @app.command()

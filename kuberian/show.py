@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from indexer import Explanation, IndexReport
     from kuberian.store.status import HomeStatus, SnapshotStatus
-    from searcher import Result, SearchResults
+    from searcher import History, Result, SearchResults
+    from searcher.history import Moment
 
 
 def printable(text: str) -> str:
@@ -87,6 +88,26 @@ def report(done: IndexReport) -> str:
     if done.coverage < 1:
         lines.append("not done yet: run the same again to go on")
     return "\n".join(lines)
+
+
+def history(found: History) -> str:
+    """Return when things came and went: for each its place, then the revisions."""
+    count = len(found.moments)
+    lines = [f"{printable(found.repository)}, {count} indexed revision{'s' if count != 1 else ''}"]
+    if count > 1:
+        lines[0] += f", {_moment(found.moments[0])} to {_moment(found.moments[-1])}"
+    for life in found.lives:
+        lines.append(f"{printable(life.symbol or life.kind)}\t{printable(life.path)}:{life.start_line}")
+        events = [f"first in {_moment(life.came)}"]
+        if life.changed:
+            events.append("changed in " + ", ".join(_moment(moment) for moment in life.changed))
+        events.append(f"gone in {_moment(life.went)}" if life.went else f"still in {_moment(life.last)}")
+        lines.append("  " + "; ".join(events))
+    return "\n".join(lines)
+
+
+def _moment(moment: Moment) -> str:
+    return printable(moment.name) + (f" ({moment.date[:10]})" if moment.revision else "")
 
 
 def skipped(reasons: dict[str, int]) -> str:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parents[1] / "docs" / "cli.md"
-COMMANDS = ("index", "explain", "search", "serve", "status", "forget", "gc", "doctor", "version")
+COMMANDS = ("index", "explain", "search", "serve", "when", "status", "forget", "gc", "doctor", "version")
 
 
 def help_of(*command: str) -> str:

@@ -19,6 +19,9 @@ from kuberian.store import repositories
 from kuberian.store.paths import from_column
 from kuberian.store.vectors import STORED, Floats, Ids
 
+# As `at`: all indexed revisions at once, and the working tree.
+EVERY_REVISION = "*"
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -74,7 +77,7 @@ class Scope:
 
 
 def snapshots(connection: sqlite3.Connection, filters: Filters) -> list[Snapshot]:
-    """Return the snapshots that the filters name: one per repository.
+    """Return the snapshots that the filters name: one per repository, or all of them for `EVERY_REVISION`.
 
     Raises RepositoryError if there is no such repository or revision in the home.
     """
@@ -88,16 +91,17 @@ def snapshots(connection: sqlite3.Connection, filters: Filters) -> list[Snapshot
     if filters.repository is not None:
         wanted = repositories.find(connection, filters.repository).id
         rows = [row for row in rows if row[6] == wanted]
-    if filters.at is not None:
+    if filters.at is not None and filters.at != EVERY_REVISION:
         rows = [row for row in rows if row[3] == "commit" and _is_revision(filters.at, row)]
         if not rows:
             raise RepositoryError(
                 f"revision {filters.at!r} is not indexed: run `kuberian index PATH --rev {filters.at}` first"
             )
-    chosen: dict[str | bytes, Snapshot] = {}
+    chosen: dict[object, Snapshot] = {}
     for row in rows:  # the working tree comes first
         revision = row[4] if row[3] == "commit" else None
-        chosen.setdefault(row[2], Snapshot(row[0], row[1], Path(from_column(row[2])), revision, row[5]))
+        key = row[0] if filters.at == EVERY_REVISION else row[2]
+        chosen.setdefault(key, Snapshot(row[0], row[1], Path(from_column(row[2])), revision, row[5]))
     return list(chosen.values())
 
 

@@ -64,8 +64,9 @@ class Searcher:
         """Answer a question with the `k` best chunks, best first.
 
         `repository` is a name or a folder, `language` one or more languages (commas between), `path` one or more
-        gitignore-style globs, `at` an indexed tag, branch or commit instead of the working tree. They narrow down what
-        is searched, before the best are chosen. The results for a smaller `k` are the first ones of a larger.
+        gitignore-style globs, `at` an indexed tag, branch or commit instead of the working tree ("*": all of them).
+        They narrow down what is searched, before the best are chosen. The results for a smaller `k` are the first ones
+        of a larger.
 
         Raises UsageError for a question or option that makes no sense, RepositoryError for a repository or revision
         that is not indexed, HomeError where the home is damaged.
