@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from textwrap import dedent
 
 from tree_sitter import Node
 
+from indexer.comments import clean_comment, clean_string, comment_above
 from indexer.grammar import BoundRule, Grammar
-from indexer.language import Language
 
 CONTAINERS = frozenset(
     {
@@ -41,6 +40,9 @@ LOCAL = frozenset({"function", "method", "constructor"})
 _TITLES = frozenset({"test", "section", "block", "rule", "key", "element"})
 """Kinds whose names are words, in which a point separates nothing."""
 
+_LEAVES = frozenset({"constant", "variable", "field", "property", "column"})
+"""Kinds in which nothing is looked for where they stand on one line."""
+
 _MAX_DEPTH = 300
 """Levels of the tree that are walked: far more than anyone indents, far fewer than a sum of 10^5 terms has."""
 _MAX_CHILDREN = 100_000
@@ -49,7 +51,6 @@ _MAX_CHILDREN = 100_000
 _MAX_NAME = 120
 _MAX_SIGNATURE = 240
 _MAX_DOC = 1000
-_MAX_COMMENT_ROWS = 200
 _MAX_AGAIN = 32
 _QUALIFIED = re.compile(r"[\w$~]+(?:[.:#]+[\w$~]+)+[?!]?")
 
@@ -123,6 +124,9 @@ class _Visit:
 
     node: Node
     home: _Home
+    first_row: int
+    last_row: int
+    """Where it ends; before the first column, that is the row after its last."""
     depth: int = 0
     top: bool = True
     """Whether it is not local to a function."""
@@ -132,7 +136,8 @@ class _Visit:
     """The row where what belongs to it ends, if that is after the node."""
 
     def inside(self, index: int, kind: str) -> _Visit:
-        return _Visit(self.node, _Home(index, index), self.depth, self.top and kind not in LOCAL)
+        home = _Home(index, index)
+        return _Visit(self.node, home, self.first_row, self.last_row, self.depth, self.top and kind not in LOCAL)
 
 
 class _Walk:
@@ -148,21 +153,25 @@ class _Walk:
 
     def run(self, root: Node) -> Outline:
         rules = self.grammar.rules
-        stack = [_Visit(root, _Home(-1, -1))]
+        stack = [_Visit(root, _Home(-1, -1), 0, len(self.lines) - 1)]
         while stack:
             visit = stack.pop()
             node = visit.node
+            one_line = visit.first_row == visit.last_row
+            leaf = False
             for rule in rules.get(node.type, ()):
                 if (visit.top or not rule.top) and (rule.holds is None or rule.holds(node, self.data)):
+                    leaf = one_line and rule.kind in _LEAVES
                     if rule.names is not None:
                         self._name(visit, rule.kind, rule.names(node))
                     elif self._define(visit, rule):
                         index = len(self.definitions) - 1
                         if rule.rest:
                             visit.home.index = index
-                        visit = visit.inside(index, self.definitions[-1].kind)
+                        if not leaf:
+                            visit = visit.inside(index, self.definitions[-1].kind)
                     break
-            if visit.depth <= _MAX_DEPTH and node.child_count <= _MAX_CHILDREN:
+            if not leaf and visit.depth <= _MAX_DEPTH and node.child_count <= _MAX_CHILDREN:
                 stack.extend(reversed(self._below(visit)))
         return Outline(tuple(self.definitions), self.borders, tuple(self.members))
 
@@ -174,7 +183,7 @@ class _Walk:
         node, borders, depth, top = visit.node, self.borders, visit.depth, visit.top
         wrapped = -1
         if node.type in wrappers:
-            wrapped = visit.start if visit.start >= 0 else node.start_point.row
+            wrapped = visit.start if visit.start >= 0 else visit.first_row
         below: list[_Visit] = []
         lead = -1
         for child in node.children:
@@ -185,14 +194,14 @@ class _Walk:
             if kind in leads and leads[kind].match(self.data, child.start_byte, child.end_byte):
                 lead = row if lead < 0 else lead
                 if kind in rules:
-                    below.append(_Visit(child, home, depth + 1, top))
+                    below.append(_Visit(child, home, row, end, depth + 1, top))
                 continue
             if kind in tails and below:
                 below[-1].until = end
             if end > row or (top and kind in short):
                 start = lead if wrapped < 0 else wrapped if lead < 0 else min(wrapped, lead)
-                until = node.end_point.row if kind in rest else -1
-                below.append(_Visit(child, home, depth + 1, top, start, until))
+                until = visit.last_row if kind in rest else -1
+                below.append(_Visit(child, home, row, end, depth + 1, top, start, until))
             if child.is_named and not child.is_extra:
                 lead = -1
                 if kind in rules:
@@ -220,16 +229,19 @@ class _Walk:
         if rule.kind in LOCAL and _QUALIFIED.fullmatch(name):
             scope = symbol.rpartition(".")[0]
         kind = kind_inside(rule.kind, outer)
-        first_row = node.start_point.row
-        line = self._head(node).start_point.row
-        end = max(node.end_point.row - (node.end_point.column == 0), first_row, visit.until)
+        first_row, last_row = visit.first_row, visit.last_row
+        head = self._head(node)
+        line = head.start_point.row if head is not node else first_row
+        if last_row > first_row and node.end_point.column == 0:
+            last_row -= 1
+        end = max(last_row, visit.until)
         if self._continues(symbol, first_row, parent):
             last = self.definitions[-1]
             self.definitions[-1] = replace(last, end=end, again=(*last.again, line)[:_MAX_AGAIN])
             return False
         start = visit.start if 0 <= visit.start < first_row else first_row
         first = comment_above(self.lines, start, self.grammar.language)
-        doc = self._doc(node, self.lines[first:line], start - first)
+        doc = self._doc(node, kind, self.lines[first:line], start - first)
         if rule.rest and home.index != parent:  # it takes what follows from the one before it
             self.definitions[home.index] = replace(self.definitions[home.index], end=first - 1)
         self.definitions.append(
@@ -256,10 +268,12 @@ class _Walk:
         last = self.definitions[-1]
         return last.end + 1 == row and last.symbol == symbol and last.parent == parent and last.kind in LOCAL
 
-    def _doc(self, node: Node, above: list[str], comment: int) -> str | None:
+    def _doc(self, node: Node, kind: str, above: list[str], comment: int) -> str | None:
         """What documents a node: a string in it, or among the lines above it, the first of which are a comment."""
-        if self.grammar.docstring and (string := self.grammar.docstring(node)):
+        if self.grammar.docstring and kind not in _LEAVES and (string := self.grammar.docstring(node)):
             return clean_string(self._text(string, 2 * _MAX_DOC))
+        if not above:
+            return None
         if self.grammar.leads and (quoted := re.search(r'"""(.*?)"""', "\n".join(above), re.DOTALL)):
             return clean_string(quoted[1])
         return clean_comment(above[:comment], self.grammar.language)
@@ -299,6 +313,8 @@ def kind_inside(kind: str, outer: Definition | None) -> str:
 
 def clean_name(text: str, kind: str) -> str:
     """A name as symbols show it: without quotes and white space, scopes joined by dots."""
+    if text.isidentifier():
+        return text[:_MAX_NAME]
     name = " ".join(text.split()).strip("\"'`")
     if kind in CONTAINERS:
         name = re.sub(r"\s*[<\[(].*", "", name)
@@ -321,57 +337,3 @@ def _receiver(text: str) -> str:
     """The type in a receiver: "(s *Server[T])" → "Server"."""
     words = re.findall(r"\w+", re.sub(r"\[.*?\]|<.*?>", "", text))
     return words[-1] if words else ""
-
-
-def comment_above(lines: list[str], row: int, language: Language) -> int:
-    """The first row of the comment that stands right above `row`; `row` itself if there is none."""
-    lowest = max(0, row - _MAX_COMMENT_ROWS)
-    first = row
-    if row > 1 and not lines[row - 1].strip() and language.block_comment:
-        # a documentation comment may stand apart; any other comment that does may speak of something else
-        begin = _block_begin(lines, row - 2, lowest, language)
-        if begin is None or not lines[begin].lstrip().startswith("/**"):
-            return row
-        first = begin
-    while first > lowest:
-        above = lines[first - 1].strip()
-        if above.startswith(language.line_comment) and above:
-            first -= 1
-            continue
-        begin = _block_begin(lines, first - 1, lowest, language)
-        if begin is None:
-            break
-        first = begin
-    return first
-
-
-def _block_begin(lines: list[str], row: int, lowest: int, language: Language) -> int | None:
-    """The first row of the block comment that ends, with nothing else on its lines, on `row`."""
-    if language.block_comment is None:
-        return None
-    opening, closing = language.block_comment
-    if not lines[row].rstrip().endswith(closing):
-        return None
-    for first in range(row, lowest - 1, -1):
-        if opening in lines[first]:
-            return first if lines[first].lstrip().startswith(opening) else None
-    return None
-
-
-def clean_comment(rows: list[str], language: Language) -> str | None:
-    """What a comment says, without its marks."""
-    kept = []
-    for row in rows:
-        line = row.strip()
-        for mark in (*(language.block_comment or ()), *language.line_comment):
-            line = line.removeprefix(mark).removesuffix(mark if language.block_comment else "")
-        kept.append(line.lstrip("*/!-#;=~|'% \t").rstrip("*/-#;=~ \t"))
-    return "\n".join(kept).strip()[:_MAX_DOC] or None
-
-
-def clean_string(text: str) -> str | None:
-    """What a documentation string says, without its quotes and its indentation."""
-    text = re.sub(r"^[A-Za-z@~]{0,3}(\"\"\"|'''|\"|')", "", text.strip())
-    text = re.sub(r"(\"\"\"|'''|\"|')$", "", text)
-    first, _, rest = text.partition("\n")
-    return f"{first.strip()}\n{dedent(rest)}".strip()[:_MAX_DOC] or None

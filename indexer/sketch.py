@@ -6,13 +6,15 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache
 
+from indexer.comments import clean_comment, comment_above
 from indexer.language import Language, LineRule
 from indexer.line_ends import Ends
-from indexer.outline import LOCAL, Definition, Member, Outline, clean_comment, comment_above, kind_inside
+from indexer.outline import LOCAL, Definition, Member, Outline, kind_inside
 
 _MAX_LINE = 400
 """Characters of a line that are looked at: no definition begins after them."""
 _MAX_NAME = 120
+_MAX_AGAIN = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def sketch(lines: list[str], language: Language) -> Outline:
         first = comment_above(lines, one.row, language)
         last = definitions[-1] if definitions else None
         if last and last.symbol == symbol and last.parent == parent and last.end + 1 == first and kind in LOCAL:
-            definitions[-1] = replace(last, end=end, again=(*last.again, one.row))  # another clause of it
+            definitions[-1] = replace(last, end=end, again=(*last.again, one.row)[:_MAX_AGAIN])  # another clause
             continue
         definitions.append(
             Definition(

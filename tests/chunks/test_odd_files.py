@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.chunks import MAX, Chunk, cut
+from indexer.chunks import MAX, cut
 from indexer.languages import BY_NAME
+from tests.chunks.hard_files import assert_covered
 
 LANGUAGES = [None, *BY_NAME]
 
@@ -44,19 +45,6 @@ if __name__ == "__main__":
 '''
 
 
-def assert_covered(text: str, chunks: list[Chunk]) -> None:
-    lines = text.split("\n")
-    last = 0
-    for chunk in chunks:
-        assert last < chunk.start_line <= chunk.end_line <= len(lines)
-        assert not any(line.strip() for line in lines[last : chunk.start_line - 1])
-        last = chunk.end_line
-    assert not any(line.strip() for line in lines[last:])
-    for chunk in chunks:
-        for name in chunk.names:
-            assert chunk.start_line <= name.line <= chunk.end_line
-
-
 def long_cases() -> dict[str, tuple[str, str]]:
     noise = random.Random(1)
     return {
@@ -86,7 +74,8 @@ def test_huge_and_deep_files_are_cut_within_300_megabytes(case):
     program = (
         "import resource, sys\n"
         "from indexer.chunks import cut\n"
-        "from tests.chunks.test_odd_files import assert_covered, long_cases\n"
+        "from tests.chunks.hard_files import assert_covered\n"
+        "from tests.chunks.test_odd_files import long_cases\n"
         "language, text = long_cases()[sys.argv[1]]\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "assert_covered(text, cut(text, language))\n"

@@ -12,8 +12,8 @@ import pytest
 from indexer.chunks import Chunk, cut
 from indexer.contents import Text, read_text
 from indexer.languages import detect
+from tests.chunks.hard_files import assert_covered
 from tests.chunks.projects import PROJECTS, PYTHON_PROJECTS, RXJS, TYPESCRIPT, ZOD, unpacked
-from tests.chunks.test_odd_files import assert_covered
 
 
 def texts(root: Path, suffixes: tuple[str, ...] = ("",)) -> Iterator[tuple[Path, str]]:
