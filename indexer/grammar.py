@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from tree_sitter import Node, Parser, Tree
 from indexer.language import Language, Rule
 from indexer.languages import BY_NAME
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 _REPORTS_PER_BYTE = 2 / 100
 _FREE_REPORTS = 5000
 """A parse reports its progress once per 100 operations. It is given up when it has reported 2 times per 100 bytes read,
@@ -25,6 +31,12 @@ still and tries thousands of ways. Counting, not timing, keeps the cut of a file
 _SECONDS = 1.0
 """Processor time after which a parse is given up all the same: reports take 20 µs in source, but up to 500 in what is
 none (900 KB of quotation marks), and no count tells these from each other."""
+_GROWTH = 200_000_000
+"""Bytes by which a parse may raise the peak of the process's memory. Trees take 20 to 70 bytes for a byte of source,
+but 600 for noise in HCL and 400 for a sum of 1 MB in Haskell."""
+_SMALL_REPORTS = 2000
+"""Reports before which memory is not looked at: with less it cannot have grown that much, so that what other threads
+take meanwhile changes no ordinary file's chunks."""
 _PIECE = 1 << 12
 _REREAD = 20
 _FREE_BYTES = 1 << 26
@@ -66,18 +78,23 @@ class Grammar:
     """Node types that what follows them belongs to."""
 
     def parse(self, data: bytes) -> Tree | None:
-        """The syntax tree of UTF-8 `data`, or None if the parser would need far more time than source takes."""
+        """The syntax tree of UTF-8 `data`; None if that would take far more than source does, or is not safe."""
+        if self.language.safe and not self.language.safe(data):
+            return None
         reports = served = 0
         view = memoryview(data)
         most_bytes = _FREE_BYTES + _REREAD * len(data)
         deadline = thread_time() + _SECONDS
+        most_memory = peak_memory() + _GROWTH
 
         def is_over(offset: int, has_error: bool) -> bool:
             nonlocal reports
             reports += 1
             if reports > _FREE_REPORTS + _REPORTS_PER_BYTE * offset or served > most_bytes:
                 return True
-            return reports % 16 == 0 and thread_time() > deadline
+            if reports % 16:
+                return False
+            return thread_time() > deadline or (reports > _SMALL_REPORTS and peak_memory() > most_memory)
 
         def read(offset: int, point: object) -> memoryview:
             nonlocal served
@@ -89,6 +106,13 @@ class Grammar:
         except ValueError:  # "Parsing failed": cancelled
             return None
         return None if served > most_bytes else tree
+
+
+def peak_memory() -> int:
+    """The most memory that this process has had, in bytes; 0 where the system does not tell."""
+    if resource is None:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 @cache

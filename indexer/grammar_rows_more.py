@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from indexer import heredocs
 from indexer.language import Language, Rule, leads, words
 
 _RUBY_TESTS = "method~describe|context|it|specify|test|feature|scenario|shared_examples"
@@ -55,6 +56,7 @@ ROWS: tuple[Language, ...] = (
         filenames=("Gemfile", "Rakefile", "Guardfile", "Vagrantfile", "Fastfile", "Podfile", "Brewfile", "Capfile"),
         shebangs=("ruby", "jruby", "rake"),
         grammar="tree_sitter_ruby:language",
+        safe=heredocs.are_short,
         rules={
             "module": Rule("module"),
             "class": Rule("class"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -66,6 +66,8 @@ class Language:
     """`module:function` in a wheel."""
     rules: Mapping[str, Rule | tuple[Rule, ...]] = field(default_factory=dict)
     """Node type → what it defines. Of several rules, the first whose condition holds."""
+    safe: Callable[[bytes], bool] | None = None
+    """What must hold of a file before the grammar may see it; else it is cut as text without one."""
     lines: tuple[LineRule, ...] = ()
     """Instead of a grammar: how lines define. Neither: the text is cut by blank lines and indentation."""
     fence: str = ""

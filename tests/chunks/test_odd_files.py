@@ -148,3 +148,16 @@ def test_long_text_without_a_grammar_is_cut_at_blank_lines():
     assert len(chunks) > 3
     assert all(lines[chunk.start_line - 1].startswith("Paragraph") for chunk in chunks)
     assert all(len("".join(lines[chunk.start_line - 1 : chunk.end_line])) <= MAX for chunk in chunks)
+
+
+@pytest.mark.parametrize("closing", ["", "x\n" + "".join(f"WORD{i:085}\n" for i in range(11))])
+def test_many_long_here_documents_do_not_end_the_process(closing):
+    text = "f(" + ", ".join(f"<<WORD{i:085}" for i in range(11)) + ")\n body #{1}\n" + closing + "text\n" * 3
+    program = f"from indexer.chunks import cut\nassert cut({text!r}, 'ruby')\n"
+    assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0
+
+
+def test_ordinary_here_documents_hide_no_definition():
+    text = "def f\n  run(<<~A, <<-'B')\n    one #{two}\n  A\n    three\n  B\n  x <<y\nend\n"
+    assert [chunk.symbol for chunk in cut(text, "ruby")] == ["f"]
+    assert cut(text, "ruby")[0].kind == "method"
