@@ -26,7 +26,7 @@ from kuberian.native import first_usable
 BF16, F32, S8, U8 = 2, 3, 5, 6
 NUMPY_TYPES: dict[int, type] = {BF16: np.uint16, F32: np.float32, S8: np.int8, U8: np.uint8}
 # dnnl_alg_kind_t
-RELU, TANH_GELU, ERF_GELU, EXP, CLIP, LINEAR, MULTIPLY = 32, 43, 49, 42, 46, 38, 131057
+RELU, TANH_GELU, ERF_GELU, EXP, LINEAR, MULTIPLY = 32, 43, 49, 42, 38, 131057
 # dnnl_cpu_isa_t, as bit sets: a CPU has an ISA if all its bits are set
 ISA_AVX512_VNNI, ISA_AVX512_BF16 = 0x6F, 0xEF
 # Arguments of primitives
