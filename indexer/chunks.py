@@ -17,13 +17,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
+from indexer.embedded import with_scripts
 from indexer.grammar import load
 from indexer.language import Language
 from indexer.languages import BY_NAME
 from indexer.outline import CONTAINERS, Outline, outline
 from indexer.sketch import sketch
 
-CHUNKER_VERSION = 5
+CHUNKER_VERSION = 6
 """Grows when chunks or passages change, so that stored blobs are cut again."""
 
 TARGET = 1000
@@ -40,7 +41,7 @@ _VALUES = frozenset(
 )
 """Kinds that become chunks of their own only when they are not small, as any definition of one line; else they stay
 with what is around them."""
-_HOLDERS = CONTAINERS | {"constant", "variable", "field"}
+_HOLDERS = CONTAINERS | {"constant", "variable", "field", "script"}
 """Kinds whose members become chunks of their own: classes, and objects that are assigned to a name."""
 _MAX_OPEN = 16
 """Definitions within definitions that are opened; deeper ones stay in their parent's chunk."""
@@ -129,7 +130,8 @@ class _Cut:
         if row and row.lines:
             return sketch(self.lines, row)
         grammar = load(row.name) if row else None
-        return (outline(text, self.lines, grammar) if grammar else None) or Outline((), {})
+        found = (outline(text, self.lines, grammar) if grammar else None) or Outline((), {})
+        return with_scripts(found, self.lines) if row and row.scripts else found
 
     def _size(self, start: int, end: int) -> int:
         return self.sums[end + 1] - self.sums[start]

@@ -32,6 +32,7 @@ ROWS: tuple[Language, ...] = (
             name=name,
             extensions=extensions,
             grammar="tree_sitter_html:language",
+            scripts=True,
             rules={
                 "script_element": Rule("script", name="<start_tag>/<tag_name>", body="<raw_text>"),
                 "style_element": Rule("style", name="<start_tag>/<tag_name>", body="<raw_text>"),

@@ -68,6 +68,8 @@ class Language:
     """Node type → what it defines. Of several rules, the first whose condition holds."""
     safe: Callable[[bytes], bool] | None = None
     """What must hold of a file before the grammar may see it; else it is cut as text without one."""
+    scripts: bool = False
+    """Whether definitions of kind "script" hold JavaScript or TypeScript."""
     lines: tuple[LineRule, ...] = ()
     """Instead of a grammar: how lines define. Neither: the text is cut by blank lines and indentation."""
     fence: str = ""

@@ -161,3 +161,18 @@ def test_ordinary_here_documents_hide_no_definition():
     text = "def f\n  run(<<~A, <<-'B')\n    one #{two}\n  A\n    three\n  B\n  x <<y\nend\n"
     assert [chunk.symbol for chunk in cut(text, "ruby")] == ["f"]
     assert cut(text, "ruby")[0].kind == "method"
+
+
+def test_scripts_of_a_page_are_outlined_in_their_own_language():
+    page = (
+        "<script type='text/template'>\nfunction no() {\n}\n</script>\n<p>one</p>\n"
+        "<script\n  defer\n>\nfunction open_() {\n  call()\n}\n</script>\n"
+        "<p>two</p>\n<script lang='ts'>\ninterface Shape {\n  area(): number\n}\n</script>\n"
+    )
+    names = [(name.line, name.kind, name.symbol) for chunk in cut(page, "html") for name in chunk.names]
+    assert_covered(page, cut(page, "html"))
+    assert [name for name in names if name[1] != "script"] == [
+        (9, "function", "open_"),
+        (15, "interface", "Shape"),
+        (16, "method", "Shape.area"),
+    ]
