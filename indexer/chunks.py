@@ -110,6 +110,7 @@ class _Cut:
     """The state of cutting one file."""
 
     def __init__(self, text: str, language: str | None) -> None:
+        text = text.removeprefix("\ufeff")
         self.lines = text.split("\n")
         row = BY_NAME.get(language) if language else None
         self.default_kind = "text" if row is None or row.prose else "code"
@@ -231,8 +232,10 @@ class _Cut:
 
     def _split(self, piece: _Piece) -> list[_Piece]:
         """Cut a piece that is too large where the outermost statements begin."""
-        parts = []
         start, end = piece.start, piece.end
+        if self._size(start, end) <= MAX:
+            return [piece]
+        parts: list[_Piece] = []
         while self._size(start, end) > MAX:
             row = self._border(start, end, piece.owner)
             if row is None:

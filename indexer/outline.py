@@ -211,7 +211,8 @@ class _Walk:
     def _define(self, visit: _Visit, rule: BoundRule) -> bool:
         """Add what the node defines, if it has a name."""
         node = visit.node
-        signature = self._signature(node, rule)
+        head = self._head(node)
+        signature = self._signature(node, head, rule)
         named = rule.name(node)
         if named is None:
             return False
@@ -230,7 +231,6 @@ class _Walk:
             scope = symbol.rpartition(".")[0]
         kind = kind_inside(rule.kind, outer)
         first_row, last_row = visit.first_row, visit.last_row
-        head = self._head(node)
         line = head.start_point.row if head is not node else first_row
         if last_row > first_row and node.end_point.column == 0:
             last_row -= 1
@@ -292,8 +292,8 @@ class _Walk:
         start = node.start_byte
         return self.data[start : min(node.end_byte, start + limit)].decode("utf-8", "replace")
 
-    def _signature(self, node: Node, rule: BoundRule) -> str | None:
-        start, end = self._head(node).start_byte, node.end_byte
+    def _signature(self, node: Node, head: Node, rule: BoundRule) -> str | None:
+        start, end = head.start_byte, node.end_byte
         body = rule.body(node) if rule.body else None
         if body is not None and body.start_byte > start:
             end = body.start_byte

@@ -35,6 +35,13 @@ def test_definitions_of_a_small_file(name):
     assert "\n".join(map(described, cut(text, language))) == expected.rstrip("\n")
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_line_ends_of_windows_and_a_byte_order_mark_change_nothing(name):
+    text = FILES[name].read_text(encoding="utf-8")
+    plain = [described(chunk) for chunk in cut(text, name)]
+    assert [described(chunk) for chunk in cut("\ufeff" + text.replace("\n", "\r\n"), name)] == plain
+
+
 @pytest.mark.parametrize("name", [row.name for row in TABLE])
 def test_every_language_has_a_fixture_and_its_grammar_loads(name):
     assert name in FILES
