@@ -62,7 +62,8 @@ _TS_RULES: dict[str, Rule | tuple[Rule, ...]] = {
 }
 _JS_WRAPPERS = words("export_statement lexical_declaration variable_declaration expression_statement")
 
-_C_NAME = "declarator/declarator|<function_declarator>|<pointer_declarator>*"
+_C_NAME = "declarator/declarator|<function_declarator>|<pointer_declarator>|<field_identifier>*"
+_C_MACRO_NAME = "type/<ERROR>/<identifier>"  # of a pointer to a function with a calling convention
 _C_POINTED = "declarator/<pointer_declarator>|<reference_declarator>*/<function_declarator>"
 _C_FIELD = Rule("field", name=_C_NAME, only="declarator", own=False)
 _C_RULES: dict[str, Rule | tuple[Rule, ...]] = {
@@ -70,7 +71,11 @@ _C_RULES: dict[str, Rule | tuple[Rule, ...]] = {
     "struct_specifier": Rule("struct", only="body"),
     "union_specifier": Rule("union", only="body"),
     "enum_specifier": Rule("enum", only="body"),
-    "type_definition": Rule("type", name=_C_NAME),
+    "type_definition": (
+        Rule("type", name=_C_MACRO_NAME, only=_C_MACRO_NAME),
+        Rule("type", name="type/type", only="declarator=parenthesized_declarator"),
+        Rule("type", name=_C_NAME),
+    ),
     "preproc_def": Rule("macro", body=""),
     "preproc_function_def": Rule("macro", body=""),
     "declaration": (
@@ -210,6 +215,10 @@ ROWS: tuple[Language, ...] = (
         grammar="tree_sitter_cpp:language",
         rules={
             **_C_RULES,
+            "function_definition": (
+                Rule("function", name="declarator", only="declarator=operator_cast"),
+                Rule("function", name=_C_NAME),
+            ),
             "class_specifier": Rule("class", only="body"),
             "namespace_definition": Rule("namespace"),
             "concept_definition": Rule("type", body=""),

@@ -322,6 +322,7 @@ def clean_name(text: str, kind: str) -> str:
         return name.replace('"', "")[:_MAX_NAME]
     name = re.sub(r"<[^<>]*>(?=::)", "", name).replace("::", ".").strip(".")
     name = re.sub(r"^:(?=\w)", "", name)
+    name = re.sub(r"^(operator\s+[^()]+?)\s*\(.*", r"\1", name)
     name = re.sub(r"(?<=\w):(?=\w)", ".", name)
     for prefix in ("module.exports.", "exports.", "this."):
         name = name.removeprefix(prefix)

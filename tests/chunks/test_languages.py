@@ -162,3 +162,11 @@ def test_the_head_of_a_class_and_its_small_rest_are_in_no_chunk_without_a_name()
     chunks = cut(text + "  limit = 3;\n}\n\nexport default Store;\n", "javascript")
     assert [chunk.symbol for chunk in chunks] == ["Store", "Store.add", "Store.remove", "Store.find"]
     assert [name.symbol for name in chunks[-1].names] == ["Store.find", "Store.limit"]
+
+
+def test_names_of_c_and_cpp_that_are_not_where_names_are():
+    text = "typedef NTSTATUS (NTAPI *sGetVersion)\n  (INFO info);\n\ntypedef int (*callback)(int);\n"
+    assert [name.symbol for chunk in cut(text, "c") for name in chunk.names] == ["sGetVersion", "callback"]
+    text = "class A {\n  const char& arg_;\n  operator bool() const {\n    return true;\n  }\n  int& f();\n};\n"
+    names = [(name.kind, name.symbol) for chunk in cut(text, "cpp") for name in chunk.names]
+    assert names == [("class", "A"), ("field", "A.arg_"), ("method", "A.operator bool"), ("method", "A.f")]
