@@ -4,7 +4,7 @@
 2. A definition of more than one line is a chunk. A class, or what is too large and defines something, is opened:
    what it defines becomes chunks of its own, what is left of it are its parts.
 3. What stands between them (imports, constants, functions of one line) stays together.
-4. Fragments (the head of a class whose methods are chunks, a label, what follows the last method) go with a neighbour.
+4. Fragments (a label, what follows the last method, the head of a namespace) go with a neighbour.
 5. What is still too large is cut where the outermost statements begin.
 
 Without a grammar, borders are guessed from indentation and blank lines.
@@ -34,15 +34,17 @@ MAX = 1500
 SMALL = 200
 """What is smaller than this may stay with its neighbours, and a class with all its members."""
 _FRAGMENT = 80
-"""What is smaller and no definition (the head of a class, a label, a lone statement) goes with a neighbour. By itself
-it says nothing, and short texts are similar to any question; of 29,800 chunks of 20 repositories 5 % were such."""
+"""What is smaller and no definition (a label, a lone statement) goes with a neighbour. By itself it says nothing, and
+short texts are similar to any question. The heads of classes stay: docs/chunking.md has what that is worth."""
 _VALUES = frozenset(
     "constant variable field property type rule key item section element target index statement".split()  # noqa: SIM905
 )
 """Kinds that become chunks of their own only when they are not small, as any definition of one line; else they stay
 with what is around them."""
+_LOOSE = _VALUES - {"type"}
+"""Kinds of which a fragment may define something."""
 _HOLDERS = CONTAINERS | {"constant", "variable", "field", "script"}
-"""Kinds whose members become chunks of their own: classes, and objects that are assigned to a name."""
+"""Kinds whose members become chunks of their own: classes, objects that are assigned to a name, a page's scripts."""
 _MAX_OPEN = 16
 """Definitions within definitions that are opened; deeper ones stay in their parent's chunk."""
 _MAX_NAMES = 500
@@ -209,7 +211,7 @@ class _Cut:
             return False
         if piece.owner >= 0 and self._has_head(piece, piece.owner):
             return self.definitions[piece.owner].kind == "namespace"
-        return all(self.definitions[index].kind in _VALUES - {"type"} for index in self._begun(piece))
+        return all(self.definitions[index].kind in _LOOSE for index in self._begun(piece))
 
     def _takes(self, neighbour: _Piece, fragment: _Piece) -> bool:
         """Whether a neighbour lies in what the fragment is a part of, and has room."""
