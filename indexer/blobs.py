@@ -29,12 +29,31 @@ class BlobStore:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._expected: dict[tuple[str, str], KnownBlob] = {}
+
+    def expect(self, repository_path: str | bytes) -> None:
+        """Read at once what is known of the blobs of a repository's newest snapshot: most of the next one's."""
+        rows = self._connection.execute(
+            """
+            SELECT DISTINCT oid, hint, blobs.id, size, blobs.skipped FROM snapshot_files
+            JOIN blobs ON blobs.id = blob_id
+            WHERE chunker = ? AND snapshot_id = (
+                SELECT snapshots.id FROM snapshots JOIN repositories ON repositories.id = repository_id
+                WHERE path = ? ORDER BY indexed_at DESC LIMIT 1
+            )
+            """,
+            (CHUNKER_VERSION, repository_path),
+        )
+        self._expected = {(oid, hint): KnownBlob(*rest) for oid, hint, *rest in rows}
 
     def find(self, oid: str, path: str) -> KnownBlob | None:
         """Return the blob of a content, or None if the home does not have it, cut by this version of the code."""
+        hint = detect(path) or ""
+        if known := self._expected.get((oid, hint)):
+            return known
         row = self._connection.execute(
             "SELECT id, size, skipped FROM blobs WHERE oid = ? AND hint = ? AND chunker = ?",
-            (oid, detect(path) or "", CHUNKER_VERSION),
+            (oid, hint, CHUNKER_VERSION),
         ).fetchone()
         return KnownBlob(*row) if row else None
 

@@ -52,6 +52,12 @@ def embed_missing(
 
 def embed_paths(connection: sqlite3.Connection, encoder: Encoder, model_id: int, snapshot_id: int) -> None:
     """Embed the passages of the snapshot's paths: a few words each, some 500 a second."""
+    for batch in _batches(missing_paths(connection, model_id, snapshot_id)):
+        _embed(connection, encoder, model_id, batch)
+
+
+def missing_paths(connection: sqlite3.Connection, model_id: int, snapshot_id: int) -> list[tuple[bytes, str]]:
+    """Return the passages of the snapshot's paths that have no embedding, with their hashes."""
     missing = connection.execute(
         """
         SELECT passage, path FROM paths
@@ -60,8 +66,7 @@ def embed_paths(connection: sqlite3.Connection, encoder: Encoder, model_id: int,
         """,
         (snapshot_id, model_id),
     ).fetchall()
-    for batch in _batches([(key, path_passage(from_column(path))) for key, path in dict(missing).items()]):
-        _embed(connection, encoder, model_id, batch)
+    return [(key, path_passage(from_column(path))) for key, path in dict(missing).items()]
 
 
 def _batches(passages: list[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, str]]]:

@@ -29,11 +29,15 @@ MIN_CALIBRATION_CHUNKS = 32
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A checkpoint folder (None: the bundled one) and a precision. `asked` is false for what was only remembered."""
+    """A checkpoint folder (None: the bundled one) and a precision. `asked` is false for what was only remembered.
+
+    `known` is the id of the model that this is, where the repository was indexed with it before.
+    """
 
     checkpoint: str | None
     precision: str
     asked: bool
+    known: int | None = None
 
 
 def choose_model(
@@ -45,7 +49,7 @@ def choose_model(
     """
     known = connection.execute(
         """
-        SELECT models.path, models.precision FROM repositories
+        SELECT models.path, models.precision, models.fingerprint, models.id FROM repositories
         JOIN snapshots ON repository_id = repositories.id
         JOIN models ON models.id = snapshots.model_id
         WHERE repositories.path = ? ORDER BY indexed_at DESC LIMIT 1
@@ -53,9 +57,11 @@ def choose_model(
         (to_column(str(repository.root)),),
     ).fetchone()
     folder = str(Path(checkpoint).resolve()) if checkpoint else known[0] if known else None
-    open_checkpoint(folder)
+    opened = open_checkpoint(folder)
     same = known is not None and folder == known[0]
-    return ModelChoice(folder, precision or (known[1] if same else "auto"), asked=precision is not None)
+    wanted = precision or (known[1] if same else "auto")
+    unchanged = same and wanted == known[1] and opened.fingerprint() == known[2]
+    return ModelChoice(folder, wanted, asked=precision is not None, known=known[3] if unchanged else None)
 
 
 def open_encoder(connection: sqlite3.Connection, home: Home, snapshot_id: int, choice: ModelChoice) -> Encoder:

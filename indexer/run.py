@@ -8,16 +8,16 @@ import time
 from dataclasses import dataclass
 
 from indexer.deadline import Deadline
-from indexer.embed import embed_missing, embed_paths
+from indexer.embed import embed_missing, embed_paths, missing_paths
 from indexer.mirror import fetch, is_address
 from indexer.model import ModelChoice, choose_model, model_row, open_encoder
 from indexer.report import IndexReport, Progress
 from indexer.repository import Repository, Revision
 from indexer.snapshot import SnapshotCounts, take_snapshot
 from kuberian.errors import UsageError
-from kuberian.store import vectors
 from kuberian.store.fulltext import check_words
 from kuberian.store.home import Home
+from kuberian.store.vector_files import write_files
 
 # Files of more bytes are data far more often than code that anyone wrote.
 MAX_BYTES = 1_000_000
@@ -107,6 +107,12 @@ def _embed(
     deadline: Deadline,
 ) -> _Meaning:
     snapshot_id = counts.snapshot_id
+    if choice.known is not None:
+        done = _embedded(connection, snapshot_id, choice.known)
+        if done.coverage == 1 and not missing_paths(connection, choice.known, snapshot_id):
+            _use_model(connection, snapshot_id, choice.known, complete=True)
+            write_files(connection, home, choice.known)
+            return done  # without loading a model
     encoder = open_encoder(connection, home, snapshot_id, choice)
     model_id = model_row(connection, encoder, choice.checkpoint)
     _use_model(connection, snapshot_id, model_id, complete=False)
@@ -115,7 +121,7 @@ def _embed(
     done = _embedded(connection, snapshot_id, model_id, embedded)
     if done.coverage == 1:
         _use_model(connection, snapshot_id, model_id, complete=True)
-    vectors.write_file(connection, home, model_id, encoder.dimension)
+    write_files(connection, home, model_id)
     return done
 
 

@@ -85,6 +85,7 @@ def _resolve(
 ) -> list[SnapshotFile] | None:
     """Return the files with their blobs, reading and cutting those that the home does not have; None if time is up."""
     blobs = BlobStore(connection)
+    blobs.expect(to_column(str(repository.root)))
     verdicts = Verdicts(repository, files)
     resolved = []
     connection.execute("BEGIN IMMEDIATE")

@@ -258,11 +258,18 @@ def gc(
 
 
 @app.command()
-def doctor(as_json: JsonOption = False) -> None:
-    """Show what Kuberian runs on: the engine and versions."""
-    from kuberian.doctor import examine
+def doctor(
+    check: Annotated[bool, typer.Option("--check", help="Read all of the index and say what is damaged.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what Kuberian runs on: the engine and versions.
 
-    found = examine()
+    With --check, whether the index is sound; exit status 3 if not.
+    """
+    from kuberian.doctor import check_home, examine
+
+    found = check_home(home) if check else examine()
     if as_json:
         _print_json(found)
     else:

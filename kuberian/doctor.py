@@ -29,6 +29,25 @@ def examine() -> dict[str, str]:
     }
 
 
+def check_home(home: str | None) -> dict[str, str]:
+    """Read all of a home. Returns what was read; raises HomeError with what is damaged."""
+    from contextlib import closing
+
+    from kuberian.errors import HomeError
+    from kuberian.show import size
+    from kuberian.store import damage
+    from kuberian.store.home import Home
+
+    opened = Home.at(home)
+    with closing(opened.reader()) as connection:
+        wrong = damage.examine(opened, connection)
+    if wrong:
+        damage.suspect(opened)
+        raise HomeError(f"{'; '.join(map(str, wrong))}: `kuberian index PATH` builds anew from git what is damaged")
+    files = [file for file in (opened.database, *opened.vectors.glob("*")) if file.is_file()]
+    return {"home": str(opened.folder), "sound": f"{len(files)} files, {size(sum(f.stat().st_size for f in files))}"}
+
+
 def _git_version() -> str:
     try:
         done = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True)

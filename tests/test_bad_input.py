@@ -171,21 +171,26 @@ def test_nothing_is_found_where_nothing_answers(kuberian: Run, indexed: Path) ->
     assert done.stderr == "kuberian: nothing here answers that\n"
 
 
-def test_a_damaged_database_is_named_and_left_alone(kuberian: Run, indexed: Path, home: Path) -> None:
+def test_a_damaged_database_is_left_alone_until_it_is_built_anew(kuberian: Run, indexed: Path, home: Path) -> None:
     database = home / "kuberian.db"
     whole = database.read_bytes()
     for damaged in (b"this is no database" * 100, whole[:100] + os.urandom(4000) + whole[4100:], whole[:5000]):
         database.write_bytes(damaged)
-        for command in (["search", "password"], ["index", str(indexed)], ["status"], ["forget", "shop"]):
+        for command in (["search", "password"], ["status"], ["forget", "shop"]):
             refused(kuberian, *command, status=3, says=str(database))
         assert database.read_bytes() == damaged
     database.write_bytes(whole)
     assert kuberian("search", "password").returncode == 0
+    database.write_bytes(damaged)
+    assert kuberian("index", str(indexed)).returncode == 0
+    assert kuberian("search", "password").returncode == 0
+    assert damaged in [file.read_bytes() for file in home.glob("kuberian.db.damaged-*")]
 
 
 def test_a_home_of_a_newer_version_is_refused(kuberian: Run, indexed: Path, home: Path) -> None:
     with sqlite3.connect(home / "kuberian.db") as connection:
         connection.execute("PRAGMA user_version = 999")
+    (home / "kuberian.sum").unlink()
     for command in (["search", "password"], ["index", str(indexed)], ["status"]):
         refused(kuberian, *command, status=3, says="newer Kuberian")
 

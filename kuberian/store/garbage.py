@@ -11,7 +11,7 @@ from typing import Any
 from kuberian.store import fulltext
 from kuberian.store.home import Home, transaction
 from kuberian.store.paths import from_column
-from kuberian.store.vectors import write_file
+from kuberian.store.vector_files import write_files
 
 _UNUSED = "passage NOT IN (SELECT passage FROM chunks UNION SELECT passage FROM paths)"
 
@@ -59,8 +59,7 @@ def collect_garbage(connection: sqlite3.Connection, home: Home) -> GarbageReport
         )
         embeddings = connection.execute(f"DELETE FROM embeddings WHERE {_UNUSED}").rowcount
     for model_id in touched:
-        dimension = connection.execute("SELECT dimension FROM models WHERE id = ?", (model_id,)).fetchone()[0]
-        write_file(connection, home, model_id, dimension, anew=True)
+        write_files(connection, home, model_id, anew=True)
     if blobs or embeddings:
         connection.execute("INSERT INTO chunk_words(chunk_words) VALUES('optimize')")
         connection.execute("VACUUM")

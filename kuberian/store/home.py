@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from kuberian.errors import HomeError
 from kuberian.settings import home_folder
+from kuberian.store import damage, sums
 from kuberian.store.version import SCHEMA_VERSION
 
 DATABASE = "kuberian.db"
@@ -24,6 +27,13 @@ HOLDER = "index.holder"
 # How long a statement waits for another process's short lock on the SQLite file. Readers never wait for the writer
 # (write-ahead log); this only bridges the moments when the log is set up or taken away.
 BUSY_TIMEOUT_MS = 5000
+
+
+# What a writer may spend on checksums at its end: this long, or this share of its own time. zlib's CRC-32 reads about
+# 1 GB a second.
+CRC_BYTES_A_SECOND = 1e9
+CRC_SECONDS = 0.25
+CRC_SHARE = 0.1
 
 
 def now() -> str:
@@ -71,6 +81,8 @@ class Home:
         """
         if not self.database.exists():
             raise self._nothing_yet()
+        if reason := self._known_damage():
+            raise _damaged(self, reason)
         with database_errors(self):
             connection = _open_reader(self.database)
             try:
@@ -99,7 +111,10 @@ class Home:
             raise HomeError(
                 f"the home {self.folder} cannot be written ({error.strerror}): name another with --home"
             ) from error
+        started = time.monotonic()
         with self._locked(wait), database_errors(self):
+            self._set_damage_aside()
+            sums.forget(self.folder, DATABASE)
             version = 0
             if self.database.exists():
                 with _closing(_open_reader(self.database)) as connection:
@@ -119,6 +134,50 @@ class Home:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 connection.close()
+            self._note_sums(time.monotonic() - started)
+
+    def _known_damage(self) -> str | None:
+        """Return what is wrong with the database as far as its size, time and checksum tell, or None."""
+        if short := damage.cut_short(self):
+            return f"it is cut short: {short}"
+        return "its bytes are not those that were written" if sums.damaged(self.folder, DATABASE) else None
+
+    def _set_damage_aside(self) -> None:
+        """Move a database that is damaged away, with a warning, so that a new one is built from git."""
+        if not self.database.exists():
+            return
+        reason = self._known_damage()
+        try:
+            if reason is None:
+                with _closing(_open_reader(self.database)) as connection:
+                    _check_version(self, connection)
+                    if damage.is_suspect(self):
+                        found = damage.examine(self, connection)
+                        reason = next((wrong.what for wrong in found if wrong.file == DATABASE), None)
+                        for wrong in found:
+                            if wrong.file != DATABASE:  # a cache: written anew by the next index run
+                                (self.folder / wrong.file).unlink(missing_ok=True)
+                        damage.clear(self)
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            reason = str(error)
+        if reason is not None:
+            paths = damage.known_paths(self)
+            name = damage.set_aside(self)
+            again = f" (it knew {', '.join(paths)}: index each)" if len(paths) > 1 else ""
+            warnings.warn(
+                f"{self.database} was damaged ({reason}): it is set aside as {name}, and built anew from git{again}",
+                stacklevel=3,
+            )
+
+    def _note_sums(self, seconds: float) -> None:
+        """Note the files' checksums, unless that would take long beside what the writer took."""
+        log = self.database.with_name(f"{DATABASE}-wal")
+        whole = not log.exists() or not log.stat().st_size  # else a search held up the last checkpoint
+        size = self.database.stat().st_size
+        if whole and size / CRC_BYTES_A_SECOND < max(CRC_SECONDS, CRC_SHARE * seconds):
+            sums.note(self.folder, [DATABASE, *(f"{VECTORS}/{file.name}" for file in self.vectors.iterdir())])
 
     @contextmanager
     def _locked(self, wait: bool) -> Iterator[None]:
@@ -167,7 +226,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 # What SQLite says, by the way out. Anything else would be a mistake of ours, and is not dressed up as the user's.
-_DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt")
+_DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt", "not decode")
 _ENVIRONMENT = ("unable to open", "readonly", "disk I/O", "disk is full", "locked")
 
 
@@ -178,15 +237,20 @@ def database_errors(home: Home) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         text = str(error)
-        if any(sign in text for sign in _DAMAGED):
-            raise _damaged(home, error) from error
+        if _is_damage(error):
+            damage.suspect(home)
+            raise _damaged(home, text) from error
         if any(sign in text for sign in _ENVIRONMENT):
             raise HomeError(f"{home.database}: {text}: check the disk's space and the file's permissions") from error
         raise
 
 
-def _damaged(home: Home, error: sqlite3.Error) -> HomeError:
-    return HomeError(f"{home.database} is damaged ({error}): restore it from a backup, or move it away and index again")
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    return any(sign in str(error) for sign in _DAMAGED)
+
+
+def _damaged(home: Home, reason: str) -> HomeError:
+    return HomeError(f"{home.database} is damaged ({reason}): `kuberian index PATH` sets it aside and builds it anew")
 
 
 def _open_reader(database: Path) -> sqlite3.Connection:

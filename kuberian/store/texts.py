@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import zlib
 
 # Level 6 makes source code a fourth of its size at some 40 MB/s; reading one back costs about 3 ms a megabyte.
@@ -19,8 +20,11 @@ def deflate(text: str) -> bytes:
 
 
 def inflate(stored: bytes) -> str:
-    """Return a stored text."""
-    return zlib.decompress(stored).decode("utf-8")
+    """Return a stored text. Raises sqlite3.DatabaseError, as SQLite does for what it checks, if it is damaged."""
+    try:
+        return zlib.decompress(stored).decode("utf-8")
+    except (zlib.error, UnicodeDecodeError) as error:
+        raise sqlite3.DatabaseError(f"a file's content is corrupt: {error}") from error
 
 
 def lines_of(text: str) -> list[str]:

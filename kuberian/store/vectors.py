@@ -1,39 +1,105 @@
-"""Vectors by id: a FAISS file that may lag behind, and the embeddings that are newer, read from SQLite.
+"""Vectors by id: FAISS files that may lag behind, and the embeddings that are newer, read from SQLite.
 
-The FAISS file is a cache. It is written beside the old one and becomes current with one SQLite row, so it can be cut
-short, deleted or out of date at any moment: whatever it lacks is scored exactly from the `embeddings` table.
+The FAISS files are a cache. Each holds the embeddings of a range of ids, and is written beside the others and becomes
+current with one SQLite row (kuberian/store/vector_files.py), so any of them can be cut short, deleted or out of date at
+any moment: whatever they lack is scored exactly from the `embeddings` table. They are mapped, not read.
+
+Up to `EXACT_ROWS` allowed embeddings every one is scored. Beyond that the signs of its components, one bit each, are
+compared with the question's first (FAISS's binary index, Hamming distance), and the nearest `SIGNS_SHARE` are scored
+exactly: no training, nothing to rebuild when rows are added, and a selector still applies before the choice.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kuberian.errors import HomeError
-from kuberian.store.home import Home, now, transaction
+from kuberian.store import sums
+from kuberian.store.home import Home
 
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
 
-# A new file is written when the embeddings that it lacks pass this share of it (and this number). Scoring 2,000
-# vectors from SQLite costs some 3 ms, rewriting a file of 100,000 about 200.
-LAG_SHARE = 0.05
-LAG_ROWS = 1000
-
 STORED = np.dtype("<f2")
+
+# Scored exactly, 40 ns each on one core: 10 ms (`python -m benchmarks.vector_search`).
+EXACT_ROWS = 250_000
+# Of more, the share that is scored exactly after the signs were compared: recall@10 0.98 and more by the same
+# benchmark.
+SIGNS_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A FAISS file: the ids of its rows, ascending, the vectors (float16), and their signs where they are kept.
+
+    `owner` is the index that `vectors` is a part of, and which would take it along.
+    """
+
+    ids: Ids
+    vectors: Any
+    signs: Any | None
+    owner: Any
+
+    def positions(self, allowed: Ids) -> Ids:
+        """Return the rows of the allowed ids, which are sorted."""
+        near = np.searchsorted(self.ids, allowed)
+        near[near == len(self.ids)] = 0
+        return near[self.ids[near] == allowed] if len(self.ids) else near[:0]
+
+    def nearest(self, vector: Floats, rows: Ids, k: int) -> tuple[Ids, Floats]:
+        """Return the positions of the `k` nearest of some rows and their cosines."""
+        if not len(rows):
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        scores, found = self.vectors.search(vector[None], min(k, len(rows)), params=self._only(rows))
+        return found[0], scores[0]
+
+    def nearest_by_signs(self, vector: Floats, rows: Ids, k: int) -> tuple[Ids, npt.NDArray[np.int32]]:
+        """Return the positions of the `k` rows whose signs differ least from the vector's, and in how many bits."""
+        assert self.signs is not None
+        bits = np.packbits(vector[None] > 0, axis=1)
+        distances, found = self.signs.search(bits, min(k, len(rows)), params=self._only(rows))
+        return found[0], distances[0]
+
+    def scores(self, vector: Floats, rows: Ids) -> Floats:
+        """Return the cosines of some rows."""
+        return np.asarray(self.vectors.reconstruct_batch(rows) @ vector, np.float32)
+
+    def _only(self, rows: Ids) -> Any:
+        if len(rows) == len(self.ids):
+            return None
+        faiss = import_faiss()
+        bits = np.zeros(len(self.ids) // 8 + 1, np.uint8)
+        np.bitwise_or.at(bits, rows >> 3, (1 << (rows & 7)).astype(np.uint8))
+        return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
 
 
 class Vectors:
-    """The vectors of one model, for searching."""
+    """The vectors of one model, for searching. `exact_rows` is the most that are scored one by one."""
 
-    def __init__(self, connection: sqlite3.Connection, home: Home, model_id: int, dimension: int) -> None:
-        self._index, last = _current_file(connection, home, model_id)
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        home: Home,
+        model_id: int,
+        dimension: int,
+        exact_rows: int = EXACT_ROWS,
+    ) -> None:
+        self._exact_rows = exact_rows
+        self._segments: list[Segment] = []
+        last = 0
+        for row in current_files(connection, home, model_id):
+            segment = open_segment(row)
+            if segment is None:
+                break
+            self._segments.append(segment)
+            last = row.last_embedding
         rows = connection.execute(
             "SELECT id, vector FROM embeddings WHERE model_id = ? AND id > ? ORDER BY id", (model_id, last)
         ).fetchall()
@@ -46,109 +112,91 @@ class Vectors:
 
         `vector` is [dimension], of unit length; `allowed` is sorted. Ties are ordered by id.
         """
-        ids, scores = self._nearest_in_file(vector, allowed, k)
         late = np.isin(self._late_ids, allowed, assume_unique=True)
-        ids = np.concatenate([ids, self._late_ids[late]])
-        scores = np.concatenate([scores, self._late[late] @ vector])
-        order = np.lexsort((ids, -scores))[:k]
-        return ids[order], scores[order]
+        ids, scores = [self._late_ids[late]], [self._late[late] @ vector]
+        approximate = len(allowed) > self._exact_rows and all(segment.signs is not None for segment in self._segments)
+        search = self._by_signs if approximate else self._exactly
+        for segment, rows, cosines in search(vector, allowed, k):
+            ids.append(segment.ids[rows])
+            scores.append(cosines)
+        all_ids, all_scores = np.concatenate(ids), np.concatenate(scores)
+        order = np.lexsort((all_ids, -all_scores))[:k]
+        return all_ids[order], all_scores[order]
 
-    def _nearest_in_file(self, vector: Floats, allowed: Ids, k: int) -> tuple[Ids, Floats]:
-        if self._index is None or not len(allowed):
-            return np.empty(0, np.int64), np.empty(0, np.float32)
-        faiss = _faiss()
-        bits = np.zeros(int(allowed[-1]) // 8 + 1, np.uint8)
-        np.bitwise_or.at(bits, allowed >> 3, (1 << (allowed & 7)).astype(np.uint8))
-        selector = faiss.IDSelectorBitmap(bits)
-        parameters = faiss.SearchParameters(sel=selector)
-        scores, ids = self._index.search(vector[None], k, params=parameters)
-        found = ids[0] >= 0
-        return ids[0][found], scores[0][found]
+    def _exactly(self, vector: Floats, allowed: Ids, k: int) -> list[tuple[Segment, Ids, Floats]]:
+        return [(segment, *segment.nearest(vector, segment.positions(allowed), k)) for segment in self._segments]
+
+    def _by_signs(self, vector: Floats, allowed: Ids, k: int) -> list[tuple[Segment, Ids, Floats]]:
+        wanted = max(2 * k, int(SIGNS_SHARE * len(allowed)))
+        found = [
+            (segment, *segment.nearest_by_signs(vector, rows, wanted))
+            for segment in self._segments
+            if len(rows := segment.positions(allowed))
+        ]
+        distances = np.sort(np.concatenate([item[2] for item in found])) if found else np.empty(0, np.int32)
+        # Those at the last distance are left out: which of them FAISS returns depends on how the rows are filed.
+        limit = distances[wanted - 1] if len(distances) >= wanted else np.inf
+        if np.searchsorted(distances, limit) < k:
+            limit = np.inf
+        chosen = [(segment, np.sort(rows[away < limit])) for segment, rows, away in found]
+        return [(segment, rows, segment.scores(vector, rows)) for segment, rows in chosen]
 
 
-def write_file(
-    connection: sqlite3.Connection, home: Home, model_id: int, dimension: int, *, anew: bool = False
-) -> bool:
-    """Bring a model's FAISS file up to date if it lags far enough behind; `anew` writes it from SQLite alone.
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A current FAISS file of a model, by its row: the embeddings up to an id and after the file's before."""
 
-    Returns whether a file was written. Memory holds one copy of the vectors as float16.
-    """
-    faiss = _faiss()
-    index, last = (None, 0) if anew else _current_file(connection, home, model_id)
-    lag = _count(connection, "SELECT count(*) FROM embeddings WHERE model_id = ? AND id > ?", model_id, last)
-    rows = index.ntotal if index is not None else 0
-    if not anew and lag <= (max(LAG_ROWS, LAG_SHARE * rows) if rows else 0):
-        return False
-    if index is None:
-        # float16 as in SQLite: nothing is lost, and half the room and the memory traffic of float32.
-        flat = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-        index = faiss.IndexIDMap(flat)
-    cursor = connection.execute(
-        "SELECT id, vector FROM embeddings WHERE model_id = ? AND id > ? ORDER BY id", (model_id, last)
+    path: Path
+    rows: int
+    last_embedding: int
+
+    @property
+    def signs(self) -> Path:
+        """The file with the signs of its vectors, which need not exist."""
+        return self.path.with_suffix(".signs")
+
+
+def current_files(connection: sqlite3.Connection, home: Home, model_id: int) -> list[FileRow]:
+    """Return a model's FAISS files in the order of their ids, up to the first that is not what was written."""
+    rows = connection.execute(
+        "SELECT file, rows, last_embedding, bytes FROM vector_files WHERE model_id = ? ORDER BY last_embedding",
+        (model_id,),
     )
-    while batch := cursor.fetchmany(8192):
-        vectors = np.frombuffer(b"".join(row[1] for row in batch), STORED).astype(np.float32)
-        ids = np.array([row[0] for row in batch], np.int64)
-        index.add_with_ids(vectors.reshape(len(batch), dimension), ids)
-        last = int(ids[-1])
-    name = f"{model_id}-{uuid.uuid4().hex}.faiss"
-    size = _write_durably(index, home.vectors / name)
-    with transaction(connection):
-        connection.execute("DELETE FROM vector_files WHERE model_id = ?", (model_id,))
-        connection.execute(
-            """
-            INSERT INTO vector_files(model_id, file, rows, last_embedding, bytes, written_at) VALUES(?, ?, ?, ?, ?, ?)
-            """,
-            (model_id, name, index.ntotal, last, size, now()),
-        )
-    remove_unused_files(connection, home)
-    return True
+    found = []
+    for name, count, last, size in rows.fetchall():
+        path = home.vectors / name
+        file = FileRow(path, int(count), int(last))
+        try:
+            whole = path.stat().st_size == size
+        except OSError:
+            break
+        if not whole or any(sums.damaged(home.folder, f"{home.vectors.name}/{p.name}") for p in (path, file.signs)):
+            break
+        found.append(file)
+    return found
 
 
-def remove_unused_files(connection: sqlite3.Connection, home: Home) -> None:
-    """Delete the FAISS files that no row names: older ones, and what a killed run left half written."""
-    used = {row[0] for row in connection.execute("SELECT file FROM vector_files")}
-    for file in home.vectors.iterdir():
-        if file.name not in used:
-            file.unlink(missing_ok=True)
+def open_segment(row: FileRow, *, mapped: bool = True) -> Segment | None:
+    """Open a FAISS file, mapped or read; None where it is not whole."""
+    faiss = import_faiss()
+    flags = faiss.IO_FLAG_MMAP_IFC if mapped else 0
+    try:
+        index = faiss.read_index(os.fspath(row.path), flags)
+        if index.ntotal != row.rows:
+            return None
+        ids = np.array(faiss.vector_to_array(index.id_map), np.int64)
+        vectors = faiss.downcast_index(index.index)
+    except (OSError, RuntimeError):
+        return None
+    try:
+        signs = faiss.read_index_binary(os.fspath(row.signs), flags) if row.signs.exists() else None
+    except RuntimeError:
+        signs = None
+    return Segment(ids, vectors, signs if signs is not None and signs.ntotal == row.rows else None, index)
 
 
-def _faiss() -> Any:
+def import_faiss() -> Any:
     """Import FAISS when it is first needed. Untyped: its annotations are the C++ classes', not their wrappers'."""
     import faiss
 
     return faiss
-
-
-def _write_durably(index: Any, path: Path) -> int:
-    try:
-        _faiss().write_index(index, os.fspath(path))
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        return path.stat().st_size
-    except (OSError, RuntimeError) as error:  # FAISS raises RuntimeError with the C library's reason
-        path.unlink(missing_ok=True)
-        reason = str(error).strip().splitlines()[-1]
-        raise HomeError(f"{path} cannot be written ({reason}): make room; what was embedded is kept") from error
-
-
-def _current_file(connection: sqlite3.Connection, home: Home, model_id: int) -> tuple[Any, int]:
-    """Return the current FAISS index and the last embedding in it, or (None, 0) where there is none that is whole."""
-    row = connection.execute(
-        "SELECT file, rows, last_embedding, bytes FROM vector_files WHERE model_id = ? ORDER BY id DESC LIMIT 1",
-        (model_id,),
-    ).fetchone()
-    if row is None:
-        return None, 0
-    path = home.vectors / row[0]
-    try:
-        if path.stat().st_size != row[3]:
-            return None, 0
-        index = _faiss().read_index(os.fspath(path))
-    except (OSError, RuntimeError):
-        return None, 0
-    return (index, int(row[2])) if index.ntotal == row[1] else (None, 0)
-
-
-def _count(connection: sqlite3.Connection, query: str, *parameters: object) -> int:
-    return int(connection.execute(query, parameters).fetchone()[0])

@@ -1,0 +1,129 @@
+"""Damage to a home: found, named, and set aside so that an index run can rebuild from git."""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from kuberian.store import sums
+from kuberian.store.texts import inflate
+
+if TYPE_CHECKING:
+    from kuberian.store.home import Home
+
+# A reader that meets damage leaves this note: the next writer looks at everything before it goes on.
+SUSPECT = "kuberian.suspect"
+
+# Vectors have unit length; float16 keeps it to 0.1 %.
+LENGTH_TOLERANCE = 0.01
+
+
+def cut_short(home: Home) -> str | None:
+    """Say how a database lacks its end, by the page count in its header; None if it does not, or none can be told."""
+    try:
+        with home.database.open("rb") as file:
+            header = file.read(100)
+        size = home.database.stat().st_size
+        log = home.database.with_name(home.database.name + "-wal")
+        if len(header) < 100 or (log.exists() and log.stat().st_size):
+            return None  # a checkpoint may be at work
+    except OSError:
+        return None
+    page = struct.unpack(">H", header[16:18])[0]
+    expected = (65536 if page == 1 else page) * struct.unpack(">I", header[28:32])[0]
+    counted = header[24:28] == header[92:96]  # else the page count is not kept up
+    return f"{size:,} of {expected:,} bytes" if counted and size < expected else None
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is wrong with one file of a home, its path being relative to the home."""
+
+    file: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.what}"
+
+
+def examine(home: Home, connection: sqlite3.Connection) -> list[Damage]:
+    """Read everything in a home and return what is wrong; nothing if all is well."""
+    database = home.database.name
+    found = []
+    try:
+        names = [f"{home.vectors.name}/{file.name}" for file in sorted(home.vectors.iterdir())]
+        found += [
+            Damage(name, "its bytes are not those that were written")
+            for name in (database, *names)
+            if sums.damaged(home.folder, name, thorough=True)
+        ]
+        problems = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
+        found += [Damage(database, problem) for problem in problems if problem != "ok"]
+        for blob_id, content in connection.execute("SELECT id, content FROM blobs WHERE content IS NOT NULL"):
+            try:
+                inflate(content)
+            except sqlite3.DatabaseError as error:
+                found.append(Damage(database, f"blob {blob_id}: {error}"))
+        for model_id, dimension in connection.execute("SELECT id, dimension FROM models").fetchall():
+            cursor = connection.execute("SELECT vector FROM embeddings WHERE model_id = ?", (model_id,))
+            bad = 0
+            while rows := cursor.fetchmany(4096):
+                bad += _bad_vectors(rows, dimension)
+            if bad:
+                found.append(Damage(database, f"{bad} embeddings do not have unit length"))
+    except sqlite3.DatabaseError as error:
+        found.append(Damage(database, str(error)))
+    return found
+
+
+def _bad_vectors(rows: list[tuple[bytes]], dimension: int) -> int:
+    import numpy as np
+
+    whole = [row[0] for row in rows if isinstance(row[0], bytes) and len(row[0]) == 2 * dimension]
+    vectors = np.frombuffer(b"".join(whole), "<f2").astype(np.float32).reshape(len(whole), dimension)
+    lengths = np.linalg.norm(vectors, axis=1)
+    return len(rows) - int((np.abs(lengths - 1) < LENGTH_TOLERANCE).sum())  # NaN is not near 1
+
+
+def suspect(home: Home) -> None:
+    """Leave the note, where that is possible."""
+    with suppress(OSError):
+        (home.folder / SUSPECT).touch()
+
+
+def is_suspect(home: Home) -> bool:
+    """Tell whether a reader has met damage."""
+    return (home.folder / SUSPECT).exists()
+
+
+def clear(home: Home) -> None:
+    """Take the note away."""
+    (home.folder / SUSPECT).unlink(missing_ok=True)
+
+
+def known_paths(home: Home) -> list[str]:
+    """Return the folders of the repositories in a damaged database, as far as they can still be read."""
+    from kuberian.store.paths import from_column
+
+    try:
+        with closing(sqlite3.connect(f"{home.database.as_uri()}?immutable=1", uri=True)) as connection:
+            return [from_column(row[0]) for row in connection.execute("SELECT path FROM repositories ORDER BY name")]
+    except (sqlite3.Error, TypeError):
+        return []
+
+
+def set_aside(home: Home) -> str:
+    """Move the database away, so that a new one can be made; return its new name."""
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
+    name = f"{home.database.name}.damaged-{stamp}"
+    home.database.rename(home.folder / name)
+    for end in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            home.database.with_name(home.database.name + end).rename(home.folder / (name + end))
+    sums.forget(home.folder, home.database.name)
+    clear(home)
+    return name

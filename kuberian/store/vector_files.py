@@ -1,0 +1,132 @@
+"""Writing the FAISS files of a home: in segments, so that memory holds one and an addition rewrites one."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kuberian.errors import HomeError
+from kuberian.store.home import Home, now, transaction
+from kuberian.store.vectors import EXACT_ROWS, STORED, FileRow, current_files, import_faiss, open_segment
+
+# A new file is written when the embeddings that the files lack pass this share of them (and this number). Scoring 2,000
+# vectors from SQLite costs some 3 ms, rewriting a file of 100,000 about 200.
+LAG_SHARE = 0.05
+LAG_ROWS = 1000
+
+# Rows of a file: 100 MB of float16 at 384 dimensions, which is what memory holds while one is written.
+SEGMENT_ROWS = 1 << 17
+
+_BATCH = 8192
+
+
+def write_files(
+    connection: sqlite3.Connection,
+    home: Home,
+    model_id: int,
+    *,
+    anew: bool = False,
+    segment_rows: int = SEGMENT_ROWS,
+    exact_rows: int = EXACT_ROWS,
+) -> bool:
+    """Bring a model's FAISS files up to date if they lag far enough behind; `anew` writes them from SQLite alone.
+
+    The last file is written again with what comes after it, until it has `segment_rows`. Signs are kept where there are
+    more than `exact_rows`. Returns whether a file was written. Raises HomeError on a full disk.
+    """
+    files = [] if anew else current_files(connection, home, model_id)
+    rows, last = sum(file.rows for file in files), files[-1].last_embedding if files else 0
+    lag = _count(connection, "SELECT count(*) FROM embeddings WHERE model_id = ? AND id > ?", model_id, last)
+    if not anew and lag <= (max(LAG_ROWS, LAG_SHARE * rows) if rows else 0):
+        return False
+    kept = [file for file in files if file.rows >= segment_rows or file is not files[-1]]
+    start = kept[-1].last_embedding if kept else 0
+    dimension = _count(connection, "SELECT dimension FROM models WHERE id = ?", model_id)
+    written = []
+    for segment in _segments(connection, model_id, dimension, start, segment_rows):
+        path = home.vectors / f"{model_id}-{uuid.uuid4().hex}.faiss"
+        _write_durably(segment, path)
+        written.append(FileRow(path, segment.ntotal, int(import_faiss().vector_to_array(segment.id_map)[-1])))
+    if rows + lag > exact_rows:
+        for file in (*kept, *written):
+            if not file.signs.exists():
+                _write_signs(file, dimension)
+    with transaction(connection):
+        names = [file.path.name for file in kept]
+        marks = ",".join("?" * len(names))
+        connection.execute(f"DELETE FROM vector_files WHERE model_id = ? AND file NOT IN ({marks})", (model_id, *names))
+        connection.executemany(
+            """
+            INSERT INTO vector_files(model_id, file, rows, last_embedding, bytes, written_at) VALUES(?, ?, ?, ?, ?, ?)
+            """,
+            [
+                (model_id, file.path.name, file.rows, file.last_embedding, file.path.stat().st_size, now())
+                for file in written
+            ],
+        )
+    remove_unused_files(connection, home)
+    return True
+
+
+def remove_unused_files(connection: sqlite3.Connection, home: Home) -> None:
+    """Delete the FAISS files that no row names: older ones, and what a killed run left half written."""
+    used = {Path(row[0]).stem for row in connection.execute("SELECT file FROM vector_files")}
+    for file in home.vectors.iterdir():
+        if file.stem not in used:
+            file.unlink(missing_ok=True)
+
+
+def _segments(
+    connection: sqlite3.Connection, model_id: int, dimension: int, last: int, segment_rows: int
+) -> Iterator[Any]:
+    """Yield FAISS indexes of the embeddings after an id."""
+    faiss = import_faiss()
+    cursor = connection.execute(
+        "SELECT id, vector FROM embeddings WHERE model_id = ? AND id > ? ORDER BY id", (model_id, last)
+    )
+    while batch := cursor.fetchmany(min(_BATCH, segment_rows)):
+        # float16 as in SQLite: nothing is lost, and half the room and the memory traffic of float32.
+        flat = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.IndexIDMap(flat)
+        while batch:
+            vectors = np.frombuffer(b"".join(row[1] for row in batch), STORED).astype(np.float32)
+            ids = np.array([row[0] for row in batch], np.int64)
+            index.add_with_ids(vectors.reshape(len(batch), dimension), ids)
+            batch = cursor.fetchmany(min(_BATCH, segment_rows - index.ntotal)) if index.ntotal < segment_rows else []
+        yield index
+
+
+def _write_signs(file: FileRow, dimension: int) -> None:
+    """Write the signs of a file's vectors; an index of bits needs a multiple of 8 dimensions."""
+    segment = open_segment(file)
+    if segment is None or dimension % 8:
+        return
+    faiss = import_faiss()
+    signs = faiss.IndexBinaryFlat(dimension)
+    for start in range(0, file.rows, _BATCH):
+        rows = np.arange(start, min(start + _BATCH, file.rows))
+        signs.add(np.packbits(segment.vectors.reconstruct_batch(rows) > 0, axis=1))
+    _write_durably(signs, file.signs)
+
+
+def _write_durably(index: Any, path: Path) -> None:
+    faiss = import_faiss()
+    write = faiss.write_index_binary if isinstance(index, faiss.IndexBinary) else faiss.write_index
+    try:
+        write(index, os.fspath(path))
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    except (OSError, RuntimeError) as error:  # FAISS raises RuntimeError with the C library's reason
+        path.unlink(missing_ok=True)
+        reason = str(error).strip().splitlines()[-1]
+        raise HomeError(f"{path} cannot be written ({reason}): make room; what was embedded is kept") from error
+
+
+def _count(connection: sqlite3.Connection, query: str, *parameters: object) -> int:
+    return int(connection.execute(query, parameters).fetchone()[0])

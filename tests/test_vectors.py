@@ -1,0 +1,125 @@
+"""The vector files: written in segments, searched exactly or by signs, never trusted more than SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kuberian.store.home import Home, transaction
+from kuberian.store.vector_files import write_files
+from kuberian.store.vectors import STORED, Vectors, current_files
+
+DIMENSION, ROWS, MODEL = 64, 4000, 1
+
+
+@pytest.fixture
+def connection(home: Path) -> Iterator[sqlite3.Connection]:
+    """A home with embeddings that lie in clusters, as those of texts do; every other id is missing."""
+    with Home(home).writer() as opened:
+        opened.execute("INSERT INTO models VALUES(?, 'm', NULL, 'f', 'float32', ?)", (MODEL, DIMENSION))
+        add(opened, 0, ROWS)
+        yield opened
+
+
+def embeddings(first: int, count: int) -> np.ndarray:
+    random = np.random.default_rng(first)
+    centres = np.random.default_rng(7).normal(size=(40, DIMENSION))
+    found = centres[random.integers(0, 40, count)] + 0.7 * random.normal(size=(count, DIMENSION))
+    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(STORED)
+
+
+def add(connection: sqlite3.Connection, first: int, count: int) -> None:
+    rows = [
+        (2 * (first + number) + 1, b"%d" % (first + number), MODEL, vector.tobytes())
+        for number, vector in enumerate(embeddings(first, count))
+    ]
+    with transaction(connection):
+        connection.executemany("INSERT INTO embeddings(id, passage, model_id, vector) VALUES(?, ?, ?, ?)", rows)
+
+
+def expected(connection: sqlite3.Connection, question: np.ndarray, allowed: np.ndarray, k: int) -> list[int]:
+    rows = connection.execute("SELECT id, vector FROM embeddings ORDER BY id").fetchall()
+    scores = {row[0]: float(np.frombuffer(row[1], STORED).astype(np.float32) @ question) for row in rows}
+    return sorted(set(allowed.tolist()) & set(scores), key=lambda id: (-scores[id], id))[:k]
+
+
+def questions(count: int = 20) -> np.ndarray:
+    return embeddings(99, count).astype(np.float32)
+
+
+def files(connection: sqlite3.Connection, home: Path) -> list[int]:
+    return [file.rows for file in current_files(connection, Home(home), MODEL)]
+
+
+ALL = np.arange(1, 4 * ROWS)
+SOME = np.arange(1, 2 * ROWS, 7)
+
+
+@pytest.mark.parametrize("segment_rows", [700, 1 << 17])
+@pytest.mark.parametrize("allowed", [ALL, SOME, SOME[:3], SOME[:0]])
+def test_exact_search_finds_the_nearest_of_the_allowed(
+    connection: sqlite3.Connection, home: Path, segment_rows: int, allowed: np.ndarray
+) -> None:
+    write_files(connection, Home(home), MODEL, segment_rows=segment_rows)
+    add(connection, ROWS, 50)  # not in the files yet
+    vectors = Vectors(connection, Home(home), MODEL, DIMENSION)
+    for question in questions(5):
+        ids, scores = vectors.nearest(question, allowed, 30)
+        assert ids.tolist() == expected(connection, question, allowed, 30)
+        assert (np.diff(scores) <= 0).all()
+
+
+@pytest.mark.parametrize("allowed", [ALL, SOME])
+def test_search_by_signs_finds_almost_the_same_and_only_what_is_allowed(
+    connection: sqlite3.Connection, home: Path, allowed: np.ndarray
+) -> None:
+    write_files(connection, Home(home), MODEL, segment_rows=900, exact_rows=100)
+    vectors = Vectors(connection, Home(home), MODEL, DIMENSION, exact_rows=100)
+    found = 0
+    for question in questions():
+        ids, scores = vectors.nearest(question, allowed, 200)
+        assert set(ids.tolist()) <= set(allowed.tolist())
+        assert len(ids) == min(200, len(set(allowed.tolist()) & set(range(1, 2 * ROWS, 2))))
+        exact = np.frombuffer(
+            connection.execute("SELECT vector FROM embeddings WHERE id = ?", (int(ids[0]),)).fetchone()[0], STORED
+        )
+        assert scores[0] == pytest.approx(float(exact.astype(np.float32) @ question), abs=1e-6)
+        found += len(set(ids[:10].tolist()) & set(expected(connection, question, allowed, 10)))
+    assert found >= 0.95 * 10 * 20
+
+
+def test_signs_give_the_same_answer_however_the_rows_are_filed(connection: sqlite3.Connection, home: Path) -> None:
+    answers = []
+    for segment_rows in (600, 1 << 17):
+        write_files(connection, Home(home), MODEL, anew=True, segment_rows=segment_rows, exact_rows=100)
+        vectors = Vectors(connection, Home(home), MODEL, DIMENSION, exact_rows=100)
+        answers.append([vectors.nearest(question, ALL, 50)[0].tolist() for question in questions()])
+    assert answers[0] == answers[1]
+
+
+def test_an_addition_writes_the_last_file_again_and_no_other(connection: sqlite3.Connection, home: Path) -> None:
+    write_files(connection, Home(home), MODEL, segment_rows=1500)
+    assert files(connection, home) == [1500, 1500, 1000]
+    before = {file.name for file in (home / "vectors").iterdir()}
+    add(connection, ROWS, 1001)
+    assert write_files(connection, Home(home), MODEL, segment_rows=1500)
+    assert files(connection, home) == [1500, 1500, 1500, 501]
+    after = {file.name for file in (home / "vectors").iterdir()}
+    assert len(before & after) == 2
+    assert not write_files(connection, Home(home), MODEL, segment_rows=1500)
+
+
+@pytest.mark.parametrize("broken", [0, 1, 2])
+def test_a_lost_file_in_the_middle_changes_no_answer(connection: sqlite3.Connection, home: Path, broken: int) -> None:
+    write_files(connection, Home(home), MODEL, segment_rows=1400)
+    row = current_files(connection, Home(home), MODEL)[broken]
+    row.path.unlink()
+    vectors = Vectors(connection, Home(home), MODEL, DIMENSION)
+    question = questions(1)[0]
+    assert vectors.nearest(question, ALL, 30)[0].tolist() == expected(connection, question, ALL, 30)
+    write_files(connection, Home(home), MODEL, segment_rows=1400)
+    assert files(connection, home) == [1400, 1400, 1200]
