@@ -13,14 +13,14 @@ import numpy as np
 
 from kuberian.errors import HomeError
 from kuberian.store.home import Home, now, transaction
-from kuberian.store.vectors import EXACT_ROWS, STORED, FileRow, current_files, import_faiss, open_segment
+from kuberian.store.vectors import EXACT_ROWS, STORED, FileRow, Floats, Ids, current_files, import_faiss
 
 # A new file is written when the embeddings that the files lack pass this share of them (and this number). Scoring 2,000
 # vectors from SQLite costs some 3 ms, rewriting a file of 100,000 about 200.
 LAG_SHARE = 0.05
 LAG_ROWS = 1000
 
-# Rows of a file: 100 MB of float16 at 384 dimensions, which is what memory holds while one is written.
+# Rows of a file: 50 MB at 384 dimensions, which is what memory holds while one is written.
 SEGMENT_ROWS = 1 << 17
 
 _BATCH = 8192
@@ -54,9 +54,11 @@ def write_files(
         _write_durably(segment, path)
         written.append(FileRow(path, segment.ntotal, int(import_faiss().vector_to_array(segment.id_map)[-1])))
     if rows + lag > exact_rows:
+        after = 0
         for file in (*kept, *written):
             if not file.signs.exists():
-                _write_signs(file, dimension)
+                _write_signs(connection, model_id, dimension, after, file)
+            after = file.last_embedding
     with transaction(connection):
         names = [file.path.name for file in kept]
         marks = ",".join("?" * len(names))
@@ -85,33 +87,44 @@ def remove_unused_files(connection: sqlite3.Connection, home: Home) -> None:
 def _segments(
     connection: sqlite3.Connection, model_id: int, dimension: int, last: int, segment_rows: int
 ) -> Iterator[Any]:
-    """Yield FAISS indexes of the embeddings after an id."""
+    """Yield FAISS indexes of the embeddings after an id: two passes over each, for the ranges and for the codes."""
     faiss = import_faiss()
-    cursor = connection.execute(
-        "SELECT id, vector FROM embeddings WHERE model_id = ? AND id > ? ORDER BY id", (model_id, last)
-    )
-    while batch := cursor.fetchmany(min(_BATCH, segment_rows)):
-        # float16 as in SQLite: nothing is lost, and half the room and the memory traffic of float32.
-        flat = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    while True:
+        low, high = np.full(dimension, np.inf, np.float32), np.full(dimension, -np.inf, np.float32)
+        for _, vectors in _batches(connection, model_id, dimension, last, segment_rows):
+            low, high = np.minimum(low, vectors.min(axis=0)), np.maximum(high, vectors.max(axis=0))
+        if not np.isfinite(low).all():
+            return
+        # Eight bits a component between its least and greatest value: half of what SQLite has, and exact enough to tell
+        # which rows to look up there.
+        flat = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+        flat.train(np.stack([low, high]))
         index = faiss.IndexIDMap(flat)
-        while batch:
-            vectors = np.frombuffer(b"".join(row[1] for row in batch), STORED).astype(np.float32)
-            ids = np.array([row[0] for row in batch], np.int64)
-            index.add_with_ids(vectors.reshape(len(batch), dimension), ids)
-            batch = cursor.fetchmany(min(_BATCH, segment_rows - index.ntotal)) if index.ntotal < segment_rows else []
+        for ids, vectors in _batches(connection, model_id, dimension, last, segment_rows):
+            index.add_with_ids(vectors, ids)
+        last = int(ids[-1])
         yield index
 
 
-def _write_signs(file: FileRow, dimension: int) -> None:
-    """Write the signs of a file's vectors; an index of bits needs a multiple of 8 dimensions."""
-    segment = open_segment(file)
-    if segment is None or dimension % 8:
+def _batches(
+    connection: sqlite3.Connection, model_id: int, dimension: int, last: int, rows: int
+) -> Iterator[tuple[Ids, Floats]]:
+    """Yield the ids and vectors of the first `rows` embeddings after an id."""
+    cursor = connection.execute(
+        "SELECT id, vector FROM embeddings WHERE model_id = ? AND id > ? ORDER BY id LIMIT ?", (model_id, last, rows)
+    )
+    while batch := cursor.fetchmany(_BATCH):
+        vectors = np.frombuffer(b"".join(row[1] for row in batch), STORED).astype(np.float32)
+        yield np.array([row[0] for row in batch], np.int64), vectors.reshape(len(batch), dimension)
+
+
+def _write_signs(connection: sqlite3.Connection, model_id: int, dimension: int, after: int, file: FileRow) -> None:
+    """Write the signs of a file's vectors, which come after an id. Their index needs a multiple of 8 dimensions."""
+    if dimension % 8:
         return
-    faiss = import_faiss()
-    signs = faiss.IndexBinaryFlat(dimension)
-    for start in range(0, file.rows, _BATCH):
-        rows = np.arange(start, min(start + _BATCH, file.rows))
-        signs.add(np.packbits(segment.vectors.reconstruct_batch(rows) > 0, axis=1))
+    signs = import_faiss().IndexBinaryFlat(dimension)
+    for _, vectors in _batches(connection, model_id, dimension, after, file.rows):
+        signs.add(np.packbits(vectors > 0, axis=1))
     _write_durably(signs, file.signs)
 
 

@@ -1,12 +1,15 @@
 """Vectors by id: FAISS files that may lag behind, and the embeddings that are newer, read from SQLite.
 
-The FAISS files are a cache. Each holds the embeddings of a range of ids, and is written beside the others and becomes
-current with one SQLite row (kuberian/store/vector_files.py), so any of them can be cut short, deleted or out of date at
-any moment: whatever they lack is scored exactly from the `embeddings` table. They are mapped, not read.
+The FAISS files are a cache. Each holds the embeddings of a range of ids in eight bits a component, and is written
+beside the others and becomes current with one SQLite row (kuberian/store/vector_files.py), so any of them can be cut
+short, deleted or out of date at any moment: whatever they lack is scored from the `embeddings` table. They are mapped,
+not read.
 
-Up to `EXACT_ROWS` allowed embeddings every one is scored. Beyond that the signs of its components, one bit each, are
-compared with the question's first (FAISS's binary index, Hamming distance), and the nearest `SIGNS_SHARE` are scored
-exactly: no training, nothing to rebuild when rows are added, and a selector still applies before the choice.
+Up to `EXACT_ROWS` allowed embeddings the answer is exact: all are scored in eight bits, and the best again from SQLite,
+as many as the rounding's greatest error leaves in doubt (up to `MOST_RESCORED`). Beyond that the signs of the
+components, one bit each, are compared with the question's first (FAISS's binary index, Hamming distance), and the
+nearest `SIGNS_SHARE` are scored: no training, nothing to rebuild when rows are added, and a selector still applies
+before the choice.
 """
 
 from __future__ import annotations
@@ -28,24 +31,31 @@ Ids = npt.NDArray[np.int64]
 
 STORED = np.dtype("<f2")
 
-# Scored exactly, 40 ns each on one core: 10 ms (`python -m benchmarks.vector_search`).
+# All scored, some 40 ns each on one core: 10 ms (`python -m benchmarks.vector_search`).
 EXACT_ROWS = 250_000
 # Of more, the share that is scored exactly after the signs were compared: recall@10 0.98 and more by the same
 # benchmark.
-SIGNS_SHARE = 0.01
+SIGNS_SHARE = 0.02
+
+# Scored again from SQLite, for each that is asked for: four make a second round rare.
+RESCORED = 4
+# And at most, where so many score so much alike that the order in eight bits has to do.
+MOST_RESCORED = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A FAISS file: the ids of its rows, ascending, the vectors (float16), and their signs where they are kept.
+    """A FAISS file: the ids of its rows, ascending, the vectors (8 bits), and their signs where they are kept.
 
-    `owner` is the index that `vectors` is a part of, and which would take it along.
+    `owner` is the index that `vectors` is a part of, and which would take it along. `error` is more than any score of a
+    unit vector can be wrong by: half a step in every component.
     """
 
     ids: Ids
     vectors: Any
     signs: Any | None
     owner: Any
+    error: float
 
     def positions(self, allowed: Ids) -> Ids:
         """Return the rows of the allowed ids, which are sorted."""
@@ -91,6 +101,7 @@ class Vectors:
         dimension: int,
         exact_rows: int = EXACT_ROWS,
     ) -> None:
+        self._connection = connection
         self._exact_rows = exact_rows
         self._segments: list[Segment] = []
         last = 0
@@ -113,33 +124,69 @@ class Vectors:
         `vector` is [dimension], of unit length; `allowed` is sorted. Ties are ordered by id.
         """
         late = np.isin(self._late_ids, allowed, assume_unique=True)
-        ids, scores = [self._late_ids[late]], [self._late[late] @ vector]
-        approximate = len(allowed) > self._exact_rows and all(segment.signs is not None for segment in self._segments)
-        search = self._by_signs if approximate else self._exactly
-        for segment, rows, cosines in search(vector, allowed, k):
-            ids.append(segment.ids[rows])
-            scores.append(cosines)
-        all_ids, all_scores = np.concatenate(ids), np.concatenate(scores)
-        order = np.lexsort((all_ids, -all_scores))[:k]
-        return all_ids[order], all_scores[order]
+        late_ids, late_scores = self._late_ids[late], self._late[late] @ vector
+        rows = [segment.positions(allowed) for segment in self._segments]
+        if len(allowed) > self._exact_rows and all(segment.signs is not None for segment in self._segments):
+            ids, scores = self._exact_scores(vector, self._by_signs(vector, rows, len(allowed), RESCORED * k))
+        else:
+            ids, scores = self._exactly(vector, rows, k)
+        ids, scores = np.concatenate([ids, late_ids]), np.concatenate([scores, late_scores])
+        order = np.lexsort((ids, -scores))[:k]
+        return ids[order], scores[order]
 
-    def _exactly(self, vector: Floats, allowed: Ids, k: int) -> list[tuple[Segment, Ids, Floats]]:
-        return [(segment, *segment.nearest(vector, segment.positions(allowed), k)) for segment in self._segments]
+    def _exactly(self, vector: Floats, rows: list[Ids], k: int) -> tuple[Ids, Floats]:
+        """Return candidates with their cosines, the `k` nearest among them."""
+        count = sum(map(len, rows))
+        wanted = RESCORED * k
+        error = max((segment.error for segment in self._segments), default=0.0)
+        while True:
+            found = [
+                (segment.ids[positions], scores)
+                for segment, (positions, scores) in (
+                    (segment, segment.nearest(vector, mine, wanted))
+                    for segment, mine in zip(self._segments, rows, strict=True)
+                )
+            ]
+            ids = np.concatenate([item[0] for item in found]) if found else np.empty(0, np.int64)
+            rounded = np.concatenate([item[1] for item in found]) if found else np.empty(0, np.float32)
+            best = np.lexsort((ids, -rounded))[:wanted]
+            ids, scores = self._exact_scores(vector, ids[best])
+            # What was not looked at scores at most the last one's rounded score and the error.
+            sure = wanted >= count or np.sort(scores)[-k] > rounded[best[-1]] + error
+            if sure or wanted >= MOST_RESCORED * k:
+                return ids, scores
+            wanted *= RESCORED
 
-    def _by_signs(self, vector: Floats, allowed: Ids, k: int) -> list[tuple[Segment, Ids, Floats]]:
-        wanted = max(2 * k, int(SIGNS_SHARE * len(allowed)))
+    def _by_signs(self, vector: Floats, rows: list[Ids], allowed: int, k: int) -> Ids:
+        """Return the ids of `k` candidates, chosen by their signs and then in eight bits."""
+        wanted = max(2 * k, int(SIGNS_SHARE * allowed))
         found = [
-            (segment, *segment.nearest_by_signs(vector, rows, wanted))
-            for segment in self._segments
-            if len(rows := segment.positions(allowed))
+            (segment, *segment.nearest_by_signs(vector, mine, wanted))
+            for segment, mine in zip(self._segments, rows, strict=True)
+            if len(mine)
         ]
         distances = np.sort(np.concatenate([item[2] for item in found])) if found else np.empty(0, np.int32)
         # Those at the last distance are left out: which of them FAISS returns depends on how the rows are filed.
         limit = distances[wanted - 1] if len(distances) >= wanted else np.inf
         if np.searchsorted(distances, limit) < k:
             limit = np.inf
-        chosen = [(segment, np.sort(rows[away < limit])) for segment, rows, away in found]
-        return [(segment, rows, segment.scores(vector, rows)) for segment, rows in chosen]
+        ids: list[Ids] = [np.empty(0, np.int64)]
+        scores: list[Floats] = [np.empty(0, np.float32)]
+        for segment, mine, away in found:
+            near = np.sort(mine[away < limit])
+            ids.append(segment.ids[near])
+            scores.append(segment.scores(vector, near))
+        all_ids, all_scores = np.concatenate(ids), np.concatenate(scores)
+        return all_ids[np.lexsort((all_ids, -all_scores))[:k]]
+
+    def _exact_scores(self, vector: Floats, ids: Ids) -> tuple[Ids, Floats]:
+        """Return the ids, sorted, and their cosines from SQLite."""
+        marks = ",".join(map(str, ids.tolist()))
+        query = f"SELECT id, vector FROM embeddings WHERE id IN ({marks}) ORDER BY id"
+        rows = self._connection.execute(query).fetchall()
+        vectors = np.frombuffer(b"".join(row[1] for row in rows), STORED).astype(np.float32)
+        scores = vectors.reshape(len(rows), len(vector)) @ vector
+        return np.array([row[0] for row in rows], np.int64), scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +223,10 @@ def current_files(connection: sqlite3.Connection, home: Home, model_id: int) -> 
     return found
 
 
-def open_segment(row: FileRow, *, mapped: bool = True) -> Segment | None:
-    """Open a FAISS file, mapped or read; None where it is not whole."""
+def open_segment(row: FileRow) -> Segment | None:
+    """Map a FAISS file; None where it is not whole."""
     faiss = import_faiss()
-    flags = faiss.IO_FLAG_MMAP_IFC if mapped else 0
+    flags = faiss.IO_FLAG_MMAP_IFC
     try:
         index = faiss.read_index(os.fspath(row.path), flags)
         if index.ntotal != row.rows:
@@ -192,7 +239,16 @@ def open_segment(row: FileRow, *, mapped: bool = True) -> Segment | None:
         signs = faiss.read_index_binary(os.fspath(row.signs), flags) if row.signs.exists() else None
     except RuntimeError:
         signs = None
-    return Segment(ids, vectors, signs if signs is not None and signs.ntotal == row.rows else None, index)
+    if signs is not None and signs.ntotal != row.rows:
+        signs = None
+    return Segment(ids, vectors, signs, index, _error(vectors))
+
+
+def _error(vectors: Any) -> float:
+    """Return the most that the score of a unit vector can be wrong by, from the steps of an 8-bit quantizer."""
+    ranges = import_faiss().vector_to_array(vectors.sq.trained)[vectors.d :]
+    # A component is half a step off at most, of 255 to a range; twice that covers the rounding of the ranges.
+    return float(np.linalg.norm(ranges / 255.0))
 
 
 def import_faiss() -> Any:
