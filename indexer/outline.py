@@ -41,7 +41,7 @@ _TITLES = frozenset({"test", "section", "block", "rule", "key", "element"})
 """Kinds whose names are words, in which a point separates nothing."""
 
 _LEAVES = frozenset({"constant", "variable", "field", "property", "column"})
-"""Kinds in which nothing is looked for where they stand on one line."""
+"""Kinds in which nothing is looked for where they stand on one line, as in functions."""
 
 _MAX_DEPTH = 300
 """Levels of the tree that are walked: far more than anyone indents, far fewer than a sum of 10^5 terms has."""
@@ -168,6 +168,7 @@ class _Walk:
                         index = len(self.definitions) - 1
                         if rule.rest:
                             visit.home.index = index
+                        leaf = leaf or (one_line and rule.kind in LOCAL)
                         if not leaf:
                             visit = visit.inside(index, self.definitions[-1].kind)
                     break
@@ -283,8 +284,11 @@ class _Walk:
         attributes = self.grammar.language.attributes
         if not attributes:
             return node
+        first = node.child(0)
+        if first is None or (first.type != "modifiers" and first.type not in attributes):
+            return first or node
         children = node.children
-        if children and children[0].type == "modifiers":
+        if first.type == "modifiers":
             children = [*children[0].children, *children[1:]]
         return next((child for child in children if child.type not in attributes), node)
 
