@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,28 @@ def test_searches_during_an_index_run_see_a_whole_snapshot(project: Path, model:
     assert {str(file.relative_to(project)) for file in (project / "src" / "flask").glob("*.py")} <= found
     assert before
     subprocess.run(["git", "checkout", "-q", "."], cwd=project, check=True)
+
+
+def test_eight_searchers_during_an_index_run_meet_no_error(repository: Path, model: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    index(repository, home=home, model=model)
+    for number in range(300):
+        (repository / f"new{number}.py").write_text(f"def number_{number}():\n    return {number}\n")
+    command = [sys.executable, "-m", "kuberian", "index", "--quiet", str(repository), "--home", str(home)]
+    process = subprocess.Popen(command, cwd=ROOT)
+
+    def search_until_it_ends(_: int) -> int:
+        with Searcher(home) as searcher:
+            count = 0
+            while process.poll() is None or not count:
+                assert searcher.search("check a user's password").results
+                count += 1
+        return count
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(search_until_it_ends, range(8)))
+    assert process.returncode == 0
+    assert embeddings(home) >= 300
 
 
 @pytest.fixture

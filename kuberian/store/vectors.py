@@ -28,6 +28,7 @@ from kuberian.store.home import Home
 
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 STORED = np.dtype("<f2")
 
@@ -57,37 +58,35 @@ class Segment:
     owner: Any
     error: float
 
-    def positions(self, allowed: Ids) -> Ids:
-        """Return the rows of the allowed ids, which are sorted."""
-        near = np.searchsorted(self.ids, allowed)
-        near[near == len(self.ids)] = 0
-        return near[self.ids[near] == allowed] if len(self.ids) else near[:0]
-
-    def nearest(self, vector: Floats, rows: Ids, k: int) -> tuple[Ids, Floats]:
+    def nearest(self, vector: Floats, among: Flags, k: int) -> tuple[Ids, Floats]:
         """Return the positions of the `k` nearest of some rows and their cosines."""
-        if not len(rows):
+        k = min(k, int(among.sum()))
+        if not k:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        scores, found = self.vectors.search(vector[None], min(k, len(rows)), params=self._only(rows))
+        scores, found = self.vectors.search(vector[None], k, params=_only(among))
         return found[0], scores[0]
 
-    def nearest_by_signs(self, vector: Floats, rows: Ids, k: int) -> tuple[Ids, npt.NDArray[np.int32]]:
+    def nearest_by_signs(self, vector: Floats, among: Flags, k: int) -> tuple[Ids, npt.NDArray[np.int32]]:
         """Return the positions of the `k` rows whose signs differ least from the vector's, and in how many bits."""
         assert self.signs is not None
+        k = min(k, int(among.sum()))
+        if not k:
+            return np.empty(0, np.int64), np.empty(0, np.int32)
         bits = np.packbits(vector[None] > 0, axis=1)
-        distances, found = self.signs.search(bits, min(k, len(rows)), params=self._only(rows))
+        distances, found = self.signs.search(bits, k, params=_only(among))
         return found[0], distances[0]
 
     def scores(self, vector: Floats, rows: Ids) -> Floats:
         """Return the cosines of some rows."""
         return np.asarray(self.vectors.reconstruct_batch(rows) @ vector, np.float32)
 
-    def _only(self, rows: Ids) -> Any:
-        if len(rows) == len(self.ids):
-            return None
-        faiss = import_faiss()
-        bits = np.zeros(len(self.ids) // 8 + 1, np.uint8)
-        np.bitwise_or.at(bits, rows >> 3, (1 << (rows & 7)).astype(np.uint8))
-        return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
+
+def _only(among: Flags) -> Any:
+    """Return FAISS's parameters for a search among some rows: none where that is all."""
+    if among.all():
+        return None
+    faiss = import_faiss()
+    return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(np.packbits(among, bitorder="little")))
 
 
 class Vectors:
@@ -125,7 +124,10 @@ class Vectors:
         """
         late = np.isin(self._late_ids, allowed, assume_unique=True)
         late_ids, late_scores = self._late_ids[late], self._late[late] @ vector
-        rows = [segment.positions(allowed) for segment in self._segments]
+        last = max([0, *(int(segment.ids[-1]) for segment in self._segments)])
+        flags = np.zeros(last + 1, np.bool_)
+        flags[allowed[: np.searchsorted(allowed, last, "right")]] = True
+        rows = [flags[segment.ids] for segment in self._segments]
         if len(allowed) > self._exact_rows and all(segment.signs is not None for segment in self._segments):
             ids, scores = self._exact_scores(vector, self._by_signs(vector, rows, len(allowed), RESCORED * k))
         else:
@@ -134,9 +136,9 @@ class Vectors:
         order = np.lexsort((ids, -scores))[:k]
         return ids[order], scores[order]
 
-    def _exactly(self, vector: Floats, rows: list[Ids], k: int) -> tuple[Ids, Floats]:
+    def _exactly(self, vector: Floats, rows: list[Flags], k: int) -> tuple[Ids, Floats]:
         """Return candidates with their cosines, the `k` nearest among them."""
-        count = sum(map(len, rows))
+        count = sum(int(mine.sum()) for mine in rows)
         wanted = RESCORED * k
         error = max((segment.error for segment in self._segments), default=0.0)
         while True:
@@ -157,13 +159,12 @@ class Vectors:
                 return ids, scores
             wanted *= RESCORED
 
-    def _by_signs(self, vector: Floats, rows: list[Ids], allowed: int, k: int) -> Ids:
+    def _by_signs(self, vector: Floats, rows: list[Flags], allowed: int, k: int) -> Ids:
         """Return the ids of `k` candidates, chosen by their signs and then in eight bits."""
         wanted = max(2 * k, int(SIGNS_SHARE * allowed))
         found = [
             (segment, *segment.nearest_by_signs(vector, mine, wanted))
             for segment, mine in zip(self._segments, rows, strict=True)
-            if len(mine)
         ]
         distances = np.sort(np.concatenate([item[2] for item in found])) if found else np.empty(0, np.int32)
         # Those at the last distance are left out: which of them FAISS returns depends on how the rows are filed.
