@@ -60,9 +60,10 @@ print(json.dumps({"times": times, "waits": waits}))
 
 @dataclass(frozen=True)
 class Run:
-    """One process: whole seconds, peak memory in bytes, and the report that it printed."""
+    """One process: its seconds, those of them on a processor, peak memory in bytes, and the report that it printed."""
 
     seconds: float
+    busy: float
     peak: int
     report: dict[str, object]
 
@@ -79,7 +80,7 @@ def kuberian_index(repository: Path, home: Path, *options: str, core: bool = Tru
     if state:
         raise SystemExit(f"kuberian index ended with {state}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return Run(seconds, usage.ru_maxrss * unit, json.loads(printed))
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit, json.loads(printed))
 
 
 def untrained(folder: Path) -> Path:
@@ -92,9 +93,11 @@ def untrained(folder: Path) -> Path:
 
 def show(name: str, runs: list[Run], goal: str) -> None:
     middle = statistics.median(run.seconds for run in runs)
+    busy = statistics.median(run.busy for run in runs)
     peak = max(run.peak for run in runs) / 1e6
     embedded = max(int(str(run.report["passages_embedded"])) for run in runs)
-    print(f"{name:<42}{middle:>8.2f} s {embedded:>7} embedded {peak:>6.0f} MB peak   {goal}", flush=True)
+    times = f"{middle:>7.2f} s{busy:>7.2f} s busy"
+    print(f"{name:<40}{times} {embedded:>5} embedded{peak:>6.0f} MB peak   {goal}", flush=True)
 
 
 def words_phase(repository: Path, folder: Path, runs: int) -> None:
