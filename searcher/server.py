@@ -134,7 +134,8 @@ class Application:
             except ValueError:
                 raise UsageError(f"k must be a number, not {options['k']!r}") from None
         with self._searcher() as searcher:
-            return searcher.search(**options).to_dict()
+            found = searcher.search(**options)
+        return {**found.to_dict(), "changed_files": None}  # not looked for: working trees belong to who indexes
 
     def _status(self, _: dict[str, str]) -> object:
         return status(self._home).to_dict()
