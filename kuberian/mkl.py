@@ -16,6 +16,9 @@ from pathlib import Path
 from kuberian.errors import EngineError
 from kuberian.native import first_usable
 
+# A library of only what Kuberian needs, which scripts/link_mkl.py links from MKL's static archives.
+LINKED_LIBRARY = "libkuberian_mkl.so"
+
 # Older than this nothing is tested: 2021.1 is the first oneMKL.
 OLDEST = (2021, 1)
 
@@ -27,7 +30,7 @@ _VML_MODE = 0x00000001 | 0x00280000 | 0x00000100
 
 _GEMM = [c_int] * 6 + [c_float, c_void_p, c_int, c_void_p, c_int, c_float, c_void_p, c_int]
 _VML = [c_int, c_void_p, c_void_p, c_uint64]
-_SYMBOLS: dict[str, tuple[list, type | None]] = {
+SYMBOLS: dict[str, tuple[list, type | None]] = {
     "cblas_sgemm": (_GEMM, None),
     "cblas_sgemm_batch": ([c_int] + [c_void_p] * 13 + [c_int, c_void_p], None),
     "cblas_sgemm_pack_get_size": ([c_int] * 4, c_size_t),
@@ -59,10 +62,10 @@ class Mkl:
             raise EngineError(f"{path} cannot be loaded: {error}") from error
         self.path = path
         self.version = self._check_version()
-        lacking = [name for name in _SYMBOLS if not hasattr(self._lib, name)]
+        lacking = [name for name in SYMBOLS if not hasattr(self._lib, name)]
         if lacking:
             raise EngineError(f"{path} (MKL {self.version}) lacks {', '.join(lacking)}; install a newer MKL")
-        for name, (argtypes, restype) in _SYMBOLS.items():
+        for name, (argtypes, restype) in SYMBOLS.items():
             function = getattr(self._lib, name)
             function.argtypes, function.restype = argtypes, restype
         # These two count only before the first computation; another library in this process may have chosen already.
@@ -84,7 +87,7 @@ class Mkl:
         text = f"{version.major}.{version.update}"  # 2026.2 is major 2026, minor 0, update 2
         if (version.major, version.update) < OLDEST:
             oldest = ".".join(map(str, OLDEST))
-            lacking = [name for name in _SYMBOLS if not hasattr(self._lib, name)]
+            lacking = [name for name in SYMBOLS if not hasattr(self._lib, name)]
             without = f" and lacks {', '.join(lacking)}" if lacking else ""
             raise EngineError(f"{self.path} is MKL {text}, older than {oldest}{without}; install a newer MKL")
         return text
@@ -170,8 +173,9 @@ _loaded: Mkl | EngineError | None = None
 def load() -> Mkl:
     """Find MKL, check it, and keep it for the life of the process.
 
-    Looks at KUBERIAN_MKL (a file; nothing else is tried if it is set), the `mkl` wheel, the system's loader,
-    /opt/intel/oneapi. Raises EngineError that names the library that was refused, and why.
+    Looks at KUBERIAN_MKL (a file; nothing else is tried if it is set), `libkuberian_mkl.so` in the environment's lib
+    (scripts/link_mkl.py), the `mkl` wheel, the system's loader, /opt/intel/oneapi. Raises EngineError that names the
+    library that was refused, and why.
     """
     global _loaded  # noqa: PLW0603 - one library per process: its settings are global too
     if _loaded is None:
@@ -197,6 +201,9 @@ def _candidates() -> Iterator[str]:
     else:
         folders, pattern = [Path(sys.prefix, "lib")], "libmkl_rt.so*"
         loader_names = ["libmkl_rt.so.3", "libmkl_rt.so.2", "libmkl_rt.so"]
+    linked = Path(sys.prefix, "lib", LINKED_LIBRARY)
+    if linked.is_file():
+        yield str(linked)
     seen = set()
     for folder in folders:
         for path in sorted(folder.glob(pattern), reverse=True):
