@@ -1,13 +1,13 @@
 # Everything happens in the virtual environment .venv, which is made when it is first needed.
 
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 # Where tests make their repositories: not inside this one, and nowhere but in the user's cache folder.
 TEMPORARY := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kuberian/tests
 PYTEST := TMPDIR="$(TEMPORARY)" $(BIN)/python -m pytest
 
-.PHONY: demo test test-long lint format clean
+.PHONY: demo test test-long lint format clean image test-image
 
 # Index this repository and ask it a question.
 demo: $(VENV)/.installed
@@ -17,7 +17,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.test-installed
 	@mkdir -p "$(TEMPORARY)"
-	$(PYTEST) -n 2 --dist loadgroup -m "not long"
+	$(PYTEST) -n 2 --dist loadgroup -m "not long and not image"
 
 # Crash and soak tests: half an hour.
 test-long: $(VENV)/.test-installed
@@ -28,6 +28,17 @@ lint: $(VENV)/.lint-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile .devcontainer/Dockerfile; fi
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/kubernetes-validate --strict --quiet deploy/kubernetes.yaml
+
+# The container image, kuberian:latest, with whatever builds images here.
+image:
+	scripts/build-image
+
+# Build it, run it, and see that it does what docs/container.md says; needs root, buildah, debootstrap and bubblewrap.
+test-image: $(VENV)/.test-installed
+	VENV=$(VENV) scripts/test-image
 
 format: $(VENV)/.lint-installed
 	$(BIN)/ruff check --fix .
