@@ -34,7 +34,7 @@ def main() -> None:
         if style and "NumPy" not in name:
             rows = [row for row in encoder if row["engine"] == name]
             marker = "s" if "MKL" in name else "o"
-            left.plot([r["tokens"] for r in rows], [r["ms"] for r in rows], style, marker=marker, ms=3,
+            left.plot([r["tokens"] for r in rows], [r["least_ms"] for r in rows], style, marker=marker, ms=3,
                       color=color(name), label=name)  # fmt: skip
     left.set(xscale="log", yscale="log", xlabel="tokens", ylabel="ms", title="One text, one core (lower is better)")
     left.set_xticks([16, 64, 150, 256, 512], ["16", "64", "150", "256", "512"])

@@ -21,7 +21,7 @@ from kuberian.errors import EngineError
 from kuberian.store.home import Home
 from kuberian.store.paths import to_column
 
-# Chunks that int8 is calibrated on for a checkpoint that brings no eight-bit form. It takes some ten seconds, once.
+# Chunks that int8 is calibrated on for a checkpoint that brings no eight-bit form. It takes some twenty seconds, once.
 CALIBRATION_CHUNKS = 160
 # With fewer the ranges are not known well enough; such an index is embedded in no time in float32 too.
 MIN_CALIBRATION_CHUNKS = 32
