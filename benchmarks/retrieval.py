@@ -17,15 +17,32 @@ import json
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from math import log2
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from indexer import index
-from searcher import Result, Searcher
+from searcher import Searcher
+from searcher.features import FILE, Candidates
+from searcher.ranking import Weights, fitted, rank
 
 K = 10
+
+Query = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a result is."""
+
+    path: str
+    start_line: int
+    end_line: int
 
 
 def main() -> None:
@@ -33,57 +50,81 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--results", type=Path)
     parser.add_argument("--compare", type=Path)
+    parser.add_argument("--parts", action="store_true", help="also measure what each part of ranking adds")
     arguments = parser.parse_args()
     queries = json.loads((arguments.data / "queries.json").read_text())
     home = arguments.data / "home"
-    index_all(arguments.data / "repos", home)
+    index_all(queries, arguments.data / "repos", home)
     scored, milliseconds = ask_all(queries, arguments.data / "repos", home)
     print_tables(queries, scored)
     tenths = statistics.quantiles(milliseconds, n=20)
     print(f"warm question: {statistics.median(milliseconds):.1f} ms in the middle, {tenths[-1]:.1f} ms for 19 of 20")
+    if arguments.parts:
+        print_parts(queries, arguments.data / "repos", home)
     if arguments.results:
         arguments.results.write_text(json.dumps(scored, indent=1))
     if arguments.compare:
         print_changes(queries, json.loads(arguments.compare.read_text()), scored)
 
 
-def index_all(repositories: Path, home: Path) -> None:
+def index_all(queries: Sequence[Query], repositories: Path, home: Path) -> None:
+    """Index what is asked: each repository's working tree, or the revisions that its questions name."""
     started = time.monotonic()
-    reports = [index(folder, home=home) for folder in sorted(repositories.iterdir())]
-    chunks = sum(report.chunks for report in reports)
-    embedded = sum(report.passages_embedded for report in reports)
-    print(
-        f"{len(reports)} repositories, {chunks:,} chunks, {embedded:,} embedded in {time.monotonic() - started:.0f} s"
-    )
+    wanted = sorted({(query["repo"], query.get("at") or "") for query in queries})
+    embedded, chunks = 0, 0
+    for repository, revision in wanted:
+        report = index(repositories / repository, home=home, revision=revision or None)
+        embedded, chunks = embedded + report.passages_embedded, chunks + report.chunks
+    seconds = time.monotonic() - started
+    print(f"{len(wanted)} snapshots, {chunks:,} chunks, {embedded:,} embedded in {seconds:.0f} s")
 
 
 def ask_all(
-    queries: list[dict[str, Any]], repositories: Path, home: Path
+    queries: Sequence[Query], repositories: Path, home: Path, weights: Weights | None = None
 ) -> tuple[dict[str, dict[str, Any]], list[float]]:
+    """Return every question's results and scores, and the milliseconds that each took."""
     scored, milliseconds = {}, []
-    with Searcher(home) as searcher:
-        for repository in sorted({query["repo"] for query in queries}):
+    with Searcher(home, weights) as searcher:
+        for (repository, at), group in groupby(sorted(queries, key=_scope), _scope):
             folder = str(repositories / repository)
-            searcher.search("warm up", repository=folder)
-            for query in (query for query in queries if query["repo"] == repository):
+            searcher.search("warm up", repository=folder, at=at or None)
+            for query in group:
                 started = time.perf_counter()
-                results = searcher.search(query["query"], k=K, repository=folder).results
+                results = searcher.search(query["query"], k=K, repository=folder, at=at or None).results
                 milliseconds.append(1000 * (time.perf_counter() - started))
-                places = [(result.path, result.start_line, result.end_line) for result in results]
-                scored[query["id"]] = {"ndcg": ndcg(query, results), "results": places}
+                places = [Found(result.path, result.start_line, result.end_line) for result in results]
+                scored[query["id"]] = {**scores(query, places), "results": [asdict(place) for place in places]}
     return scored, milliseconds
 
 
-def ndcg(query: dict[str, Any], results: Iterable[Result]) -> float:
+def _scope(query: Query) -> tuple[str, str]:
+    return query["repo"], query.get("at") or ""
+
+
+def scores(query: Query, results: Sequence[Found]) -> dict[str, float]:
+    """Return NDCG@10, the reciprocal rank of the first hit, and the share of the targets that are hit."""
+    first = {hit for target in query["targets"] if (hit := _first_hit(query, target, results))}
+    found = sum(_first_hit(query, target, results) is not None for target in query["targets"])
+    return {
+        "ndcg": ndcg(query, results),
+        "mrr": 1 / min(first) if first else 0.0,
+        "recall": found / len(query["targets"]),
+    }
+
+
+def ndcg(query: Query, results: Sequence[Found]) -> float:
     """Return NDCG@10; a second chunk of a file takes a rank and gains nothing where the target is the file."""
-    ranks = set()
-    for target in query["targets"]:
-        for rank, result in enumerate(results, 1):
-            if same_file(result.path, target["path"], query["root"]) and overlaps(result, target):
-                ranks.add(rank)
-                break
+    ranks = {hit for target in query["targets"] if (hit := _first_hit(query, target, results))}
     ideal = sum(1 / log2(rank + 1) for rank in range(1, min(K, len(query["targets"])) + 1))
     return sum(1 / log2(rank + 1) for rank in ranks) / ideal if ideal else 0.0
+
+
+def _first_hit(query: Query, target: dict[str, Any], results: Sequence[Found]) -> int | None:
+    """Return the rank (from 1) of the first result in a target's file that overlaps its lines."""
+    for position, result in enumerate(results, 1):
+        if same_file(result.path, target["path"], query["root"]) and overlaps(result, target):
+            return position
+    return None
 
 
 def same_file(found: str, target: str, root: str | None) -> bool:
@@ -91,28 +132,95 @@ def same_file(found: str, target: str, root: str | None) -> bool:
     return below == target or below.endswith("/" + target) or target.endswith("/" + below)
 
 
-def overlaps(result: Result, target: dict[str, Any]) -> bool:
+def overlaps(result: Found, target: dict[str, Any]) -> bool:
     if target["start_line"] is None:
         return True
     return bool(result.start_line <= target["end_line"] and result.end_line >= target["start_line"])
 
 
-def mean_over_repositories(queries: list[dict[str, Any]], scored: dict[str, dict[str, Any]]) -> float:
+def mean_over_repositories(queries: Iterable[Query], scored: Mapping[str, Mapping[str, Any]], measure: str) -> float:
     by_repository = defaultdict(list)
     for query in queries:
-        by_repository[query["repo"]].append(scored[query["id"]]["ndcg"])
+        by_repository[query["repo"]].append(scored[query["id"]][measure])
     return statistics.mean(statistics.mean(values) for values in by_repository.values())
 
 
-def print_tables(queries: list[dict[str, Any]], scored: dict[str, dict[str, Any]]) -> None:
-    print(f"NDCG@{K} {mean_over_repositories(queries, scored):.4f} over {len(queries)} questions")
-    for field in ("category", "language"):
-        for value in sorted({query[field] for query in queries}):
-            part = [query for query in queries if query[field] == value]
-            print(f"  {field:<9} {value:<13} {len(part):>4} questions  {mean_over_repositories(part, scored):.4f}")
+def print_tables(queries: Sequence[Query], scored: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print the measures over all questions, by category and by language."""
+    print(f"{'':<24} questions  NDCG@{K}  MRR@{K}  recall@{K}")
+    for field in ("all", "category", "language"):
+        for value in sorted({query.get(field) or "" for query in queries}):
+            part = [query for query in queries if (query.get(field) or "") == value]
+            measured = [mean_over_repositories(part, scored, measure) for measure in ("ndcg", "mrr", "recall")]
+            print(f"{field:<10}{value:<14} {len(part):>9}  " + "  ".join(f"{score:7.4f}" for score in measured))
 
 
-def print_changes(queries: list[dict[str, Any]], before: dict[str, dict[str, Any]], now: dict[str, Any]) -> None:
+def print_parts(queries: Sequence[Query], repositories: Path, home: Path) -> None:
+    """Print the mean of words alone, meaning alone, both, and all without each feature in turn."""
+    words = dict.fromkeys(("words_best", "words_three", "words_file"), 1.0)
+    meaning = dict.fromkeys(("meaning_three", "meaning_mean", "meaning_path", "meaning_outline"), 1.0)
+    all_weights = fitted()
+    repeat = all_weights.repeat
+    tried = {
+        "words alone": Weights.of(words, {"words": 1.0}, repeat),
+        "meaning alone": Weights.of(meaning, {"meaning": 1.0}, repeat),
+        "words and meaning": Weights.of({**words, **meaning}, {"words": 1.0, "meaning": 1.0}, repeat),
+        "all": all_weights,
+        **{f"without {name}": all_weights.without(name) for name in FILE},
+    }
+    found = rankings(queries, repositories, home, list(tried.values()))
+    for name, scored in zip(tried, found, strict=True):
+        measured = [mean_over_repositories(queries, scored, measure) for measure in ("ndcg", "mrr", "recall")]
+        print(f"{name:<28} " + "  ".join(f"{score:7.4f}" for score in measured))
+
+
+def rankings(
+    queries: Sequence[Query], repositories: Path, home: Path, tried: Sequence[Weights]
+) -> list[dict[str, dict[str, float]]]:
+    """Return the scores of every question under each of several weights, from the same candidates."""
+    found: list[dict[str, dict[str, float]]] = [{} for _ in tried]
+    for example in collect(queries, repositories, home):
+        for scored, weights in zip(found, tried, strict=True):
+            scored[example.query["id"]] = scores(example.query, example.best(weights))
+    return found
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question with its candidates, and where their chunks are."""
+
+    query: Query
+    candidates: Candidates
+    places: list[Found]  # of each chunk
+
+    def best(self, weights: Weights) -> list[Found]:
+        """Return where the best K chunks are."""
+        ranked = rank(self.candidates, weights)[:K]
+        return [self.places[at] for at in np.searchsorted(self.candidates.chunks, [found.position for found in ranked])]
+
+    def right_files(self) -> list[int]:
+        """Return the positions, among the candidates' files, of those that have a target."""
+        paths = {int(file): place.path for file, place in zip(self.candidates.file_of, self.places, strict=True)}
+        return [
+            file
+            for file, path in sorted(paths.items())
+            if any(same_file(path, target["path"], self.query["root"]) for target in self.query["targets"])
+        ]
+
+
+def collect(queries: Sequence[Query], repositories: Path, home: Path) -> Iterator[Example]:
+    """Yield every question with what ranking would choose from."""
+    with Searcher(home) as searcher:
+        for query in sorted(queries, key=_scope):
+            repository, at = _scope(query)
+            found, scope = searcher.candidates(query["query"], repository=str(repositories / repository), at=at or None)
+            lines = searcher.lines(scope.chunks[found.chunks])
+            paths = [scope.places[file][0].path for file in found.files]
+            places = [Found(paths[file], start, end) for file, (start, end) in zip(found.file_of, lines, strict=True)]
+            yield Example(query, found, places)
+
+
+def print_changes(queries: Sequence[Query], before: dict[str, dict[str, Any]], now: dict[str, Any]) -> None:
     changes = [(now[query["id"]]["ndcg"] - before[query["id"]]["ndcg"], query) for query in queries]
     for change, query in sorted(changes, key=lambda item: item[0]):
         if abs(change) > 0.01:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from indexer.chunks import CHUNKER_VERSION, Chunk, cut
 from indexer.contents import Skipped, Text, read_text
 from indexer.languages import detect
-from indexer.passages import passage
+from indexer.passages import outline_passage, passage
+from indexer.stored import stored_names
 from kuberian.store import fulltext
 from kuberian.store.garbage import remove_chunks
 from kuberian.store.texts import deflate, lines_of, slice_lines, storable
@@ -89,13 +90,18 @@ class BlobStore:
             lines = lines_of(text)
             for chunk in cut(text, language or None):
                 self._add_chunk(blob_id, chunk, slice_lines(lines, chunk.start_line, chunk.end_line), language or None)
+            outline = outline_passage(stored_names(self._connection, blob_id))
+            self._connection.execute(
+                "UPDATE blobs SET outline = ? WHERE id = ?", (passage_hash(outline) if outline else None, blob_id)
+            )
         return KnownBlob(blob_id, len(data), content.reason if isinstance(content, Skipped) else None)
 
     def _add_chunk(self, blob_id: int, chunk: Chunk, code: str, language: str | None) -> None:
+        names = "\n".join(dict.fromkeys(_one_line(f"{name.kind} {name.symbol}") for name in chunk.names))
         row = self._connection.execute(
             """
-            INSERT INTO chunks(blob_id, start_line, end_line, kind, symbol, scope, signature, doc, part, passage)
-            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO chunks(blob_id, start_line, end_line, kind, symbol, scope, signature, doc, part, passage, names)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             (
                 blob_id,
@@ -108,14 +114,19 @@ class BlobStore:
                 chunk.doc,
                 chunk.part,
                 passage_hash(passage(chunk, code, language)),
+                names,
             ),
         )
         assert row.lastrowid is not None
         fulltext.add_chunk(
-            self._connection, fulltext.ChunkText(row.lastrowid, chunk.symbol, chunk.signature, chunk.doc, code)
+            self._connection, fulltext.ChunkText(row.lastrowid, chunk.symbol, names, chunk.signature, chunk.doc, code)
         )
 
 
 def passage_hash(text: str) -> bytes:
     """Return the key of a passage: 16 bytes of BLAKE2b."""
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -27,7 +27,7 @@ from indexer.languages import BY_NAME
 from indexer.outline import CONTAINERS, Outline, outline
 from indexer.sketch import sketch
 
-CHUNKER_VERSION = 7
+CHUNKER_VERSION = 12
 """Grows when chunks or passages change, so that stored blobs are cut again."""
 
 TARGET = 1000

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
 
+from indexer.blobs import passage_hash
 from indexer.deadline import Deadline
-from indexer.passages import passage, path_passage
+from indexer.passages import outline_passage, passage, path_passage
 from indexer.report import Progress
-from indexer.stored import stored_chunks
+from indexer.stored import stored_chunks, stored_names
 from kuberian.encoder import Encoder
 from kuberian.store.home import transaction
 from kuberian.store.paths import from_column
@@ -50,15 +53,37 @@ def embed_missing(
     return done
 
 
-def embed_paths(connection: sqlite3.Connection, encoder: Encoder, model_id: int, snapshot_id: int) -> None:
-    """Embed the passages of the snapshot's paths: a few words each, some 500 a second."""
-    for batch in _batches(missing_paths(connection, model_id, snapshot_id)):
-        _embed(connection, encoder, model_id, batch)
+def embed_files(
+    connection: sqlite3.Connection, encoder: Encoder, model_id: int, snapshot_id: int, deadline: Deadline
+) -> None:
+    """Embed the passages of the snapshot's paths and of its files' outlines, or as many as there is time for."""
+    missing = missing_of_files(connection, model_id, snapshot_id)
+    of_paths = [(key, path_passage(from_column(path))) for key, path in missing.paths.items()]
+    of_outlines = (
+        [_outline(connection, blob_id) for blob_id in missing.outlines[start : start + WINDOW]]
+        for start in range(0, len(missing.outlines), WINDOW)
+    )
+    for window in chain([of_paths], of_outlines):
+        for batch in _batches(window):
+            _embed(connection, encoder, model_id, batch)
+            if deadline.passed():
+                return
 
 
-def missing_paths(connection: sqlite3.Connection, model_id: int, snapshot_id: int) -> list[tuple[bytes, str]]:
-    """Return the passages of the snapshot's paths that have no embedding, with their hashes."""
-    missing = connection.execute(
+@dataclass(frozen=True, slots=True)
+class MissingOfFiles:
+    """What of a snapshot's files has no embedding: paths as they are stored, by hash, and a blob of each outline."""
+
+    paths: dict[bytes, str | bytes]
+    outlines: list[int]
+
+    def __bool__(self) -> bool:
+        return bool(self.paths or self.outlines)
+
+
+def missing_of_files(connection: sqlite3.Connection, model_id: int, snapshot_id: int) -> MissingOfFiles:
+    """Return which of the snapshot's paths and outlines have no embedding."""
+    paths = connection.execute(
         """
         SELECT passage, path FROM paths
         WHERE id IN (SELECT path_id FROM snapshot_files WHERE snapshot_id = ? AND blob_id IS NOT NULL)
@@ -66,7 +91,21 @@ def missing_paths(connection: sqlite3.Connection, model_id: int, snapshot_id: in
         """,
         (snapshot_id, model_id),
     ).fetchall()
-    return [(key, path_passage(from_column(path))) for key, path in dict(missing).items()]
+    outlines = connection.execute(
+        """
+        SELECT min(id) FROM blobs
+        WHERE id IN (SELECT blob_id FROM snapshot_files WHERE snapshot_id = ?) AND outline IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM embeddings WHERE passage = blobs.outline AND model_id = ?)
+        GROUP BY outline ORDER BY 1
+        """,
+        (snapshot_id, model_id),
+    ).fetchall()
+    return MissingOfFiles(dict(paths), [blob_id for (blob_id,) in outlines])
+
+
+def _outline(connection: sqlite3.Connection, blob_id: int) -> tuple[bytes, str]:
+    text = outline_passage(stored_names(connection, blob_id))
+    return passage_hash(text), text
 
 
 def _batches(passages: list[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, str]]]:

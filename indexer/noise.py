@@ -9,12 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from kuberian.words import word_set
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_BINARY = _words(
+_BINARY = word_set(
     """
     7z a aac ai apk avi avif bin blend bmp br bz2 cab class cur dat db dds deb dex dill dll dmg doc docx dylib
     ear eot eps exe fbx flac gif glb gz heic hdf5 h5 icns ico iso jar jpeg jpg jks keystore lib lz4 m4a mid
@@ -25,7 +22,7 @@ _BINARY = _words(
 )
 """Extensions of formats that are never text. `.dat`, `.bin` and `.db` have no text form worth asking about either."""
 
-_LOCK_FILES = _words(
+_LOCK_FILES = word_set(
     """
     package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock poetry.lock uv.lock
     pdm.lock pipfile.lock conda-lock.yml cargo.lock gemfile.lock composer.lock go.sum go.work.sum mix.lock pubspec.lock
@@ -107,19 +104,19 @@ def _ends(pattern: re.Pattern[str], name: str) -> bool:
     return any(match.end() == len(name) for match in pattern.finditer(name))
 
 
-_TEST_FOLDERS = _words(
+_TEST_FOLDERS = word_set(
     "test tests testing __tests__ spec specs testdata test-data fixtures __fixtures__ e2e __mocks__ mocks"
 )
-_EXAMPLE_FOLDERS = _words("example examples sample samples demo demos tutorial tutorials playground cookbook recipes")
-_DOCUMENTATION_FOLDERS = _words("doc docs documentation man website site wiki javadoc")
-_VENDORED_FOLDERS = _words(
+_EXAMPLE_FOLDERS = word_set("example examples sample samples demo demos tutorial tutorials playground cookbook recipes")
+_DOCUMENTATION_FOLDERS = word_set("doc docs documentation man website site wiki javadoc")
+_VENDORED_FOLDERS = word_set(
     """
     vendor vendors vendored _vendor third_party third-party thirdparty 3rdparty external externals extern node_modules
     bower_components jspm_packages site-packages pods carthage deps godeps .yarn web_modules
     """
 )
-_BENCHMARK_FOLDERS = _words("bench benches benchmark benchmarks perf")
-_COMPATIBILITY_FOLDERS = _words("compat _compat compatibility legacy deprecated obsolete archive archived")
+_BENCHMARK_FOLDERS = word_set("bench benches benchmark benchmarks perf")
+_COMPATIBILITY_FOLDERS = word_set("compat _compat compatibility legacy deprecated obsolete archive archived")
 _TEST_NAMES = re.compile(
     r"""
       test_.*\.py | conftest\.py | .*_spec\.(?:rb|lua|js|ts)
@@ -137,7 +134,7 @@ _DOCUMENTATION_NAMES = re.compile(
     r"|.*\.(?i:md|mdx|rst|adoc|asciidoc|txt|tex|org|man|[1-8])"
 )
 _DECLARATION_NAMES = re.compile(r".*\.d\.[cm]?ts|.*\.pyi|.*\.mli|.*\.hs-boot|.*\.fsi")
-_GENERATED_FOLDERS = _words("generated __generated__ gen autogen codegen_output")
+_GENERATED_FOLDERS = word_set("generated __generated__ gen autogen codegen_output")
 
 _FOLDER_LABELS = (
     ("test", _TEST_FOLDERS),

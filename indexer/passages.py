@@ -1,4 +1,4 @@
-"""What is embedded: the passage of a chunk, and the passage of a path.
+"""What is embedded: the passage of a chunk, the passage of a path, and the passage of a file's outline.
 
 They are apart so that the same bytes are embedded once, wherever they lie and whatever their file is called. Their
 similarities to a question are added up: what a path says is worth as much as in the passage itself, or more (the table
@@ -6,6 +6,8 @@ in docs/chunking.md).
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from indexer.chunks import Chunk
 from kuberian.words import parts, words
@@ -40,3 +42,12 @@ def path_passage(path: str) -> str:
         if len(pieces) > 1:
             found += map(str.lower, pieces)
     return " ".join(found)[:MAX_CHARS]
+
+
+def outline_passage(names: Iterable[str]) -> str:
+    """The text that is embedded for a file's outline: what it defines, each name once, in the file's order.
+
+    >>> outline_passage(["Session", "get", "post", "get"])
+    'Session get post'
+    """
+    return " ".join(dict.fromkeys(names))[:MAX_CHARS]

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from indexer.deadline import Deadline
-from indexer.embed import embed_missing, embed_paths, missing_paths
+from indexer.embed import embed_files, embed_missing, missing_of_files
 from indexer.mirror import fetch, is_address
 from indexer.model import ModelChoice, choose_model, model_row, open_encoder
 from indexer.report import IndexReport, Progress
@@ -109,14 +109,14 @@ def _embed(
     snapshot_id = counts.snapshot_id
     if choice.known is not None:
         done = _embedded(connection, snapshot_id, choice.known)
-        if done.coverage == 1 and not missing_paths(connection, choice.known, snapshot_id):
+        if done.coverage == 1 and not missing_of_files(connection, choice.known, snapshot_id):
             _use_model(connection, snapshot_id, choice.known, complete=True)
             write_files(connection, home, choice.known)
             return done  # without loading a model
     encoder = open_encoder(connection, home, snapshot_id, choice)
     model_id = model_row(connection, encoder, choice.checkpoint)
     _use_model(connection, snapshot_id, model_id, complete=False)
-    embed_paths(connection, encoder, model_id, snapshot_id)
+    embed_files(connection, encoder, model_id, snapshot_id, deadline)
     embedded = embed_missing(connection, encoder, model_id, snapshot_id, progress, deadline)
     done = _embedded(connection, snapshot_id, model_id, embedded)
     if done.coverage == 1:

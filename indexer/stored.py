@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from indexer.chunks import Chunk
+from kuberian.store.fulltext import defined
 from kuberian.store.texts import inflate, lines_of, slice_lines
 
 
@@ -39,3 +40,9 @@ def stored_chunks(connection: sqlite3.Connection, chunk_ids: list[int]) -> Itera
         for _, start, end, kind, symbol, signature, scope, doc, part, key in chunks:
             chunk = Chunk(start, end, kind, symbol, signature, scope, doc, part)
             yield StoredChunk(key, chunk, slice_lines(lines, start, end), language or None)
+
+
+def stored_names(connection: sqlite3.Connection, blob_id: int) -> Iterator[str]:
+    """Yield the names of all that a blob defines, without their scopes, in its order."""
+    for (names,) in connection.execute("SELECT names FROM chunks WHERE blob_id = ? ORDER BY id", (blob_id,)):
+        yield from (found.name for found in defined(names))

@@ -20,6 +20,11 @@ _WORD = re.compile(r"\w+")
 _PART = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 
 
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a list that is written as a text with spaces and line ends between."""
+    return frozenset(text.split())
+
+
 @lru_cache(maxsize=65536)
 def parts(identifier: str) -> tuple[str, ...]:
     """Return the parts of an identifier in order, as written: `parseHTTPUrl_v2` -> parse, HTTP, Url, v, 2."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kuberian.errors import UsageError
 from kuberian.store.texts import storable
-from kuberian.words import parts, words
+from kuberian.words import parts, word_set, words
 
 # A pasted stack trace or a page of an issue is a question; a pasted file is a mistake.
 MAX_CHARACTERS = 32_000
@@ -15,95 +15,13 @@ MAX_CHARACTERS = 32_000
 MAX_TERMS = 128
 
 # Words that a question is made of rather than about.
-STOPWORDS = frozenset(
-    [
-        "a",
-        "about",
-        "an",
-        "and",
-        "any",
-        "anywhere",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "being",
-        "but",
-        "by",
-        "can",
-        "code",
-        "could",
-        "did",
-        "do",
-        "does",
-        "doing",
-        "done",
-        "find",
-        "for",
-        "from",
-        "get",
-        "gets",
-        "getting",
-        "give",
-        "had",
-        "has",
-        "have",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "like",
-        "made",
-        "make",
-        "makes",
-        "me",
-        "my",
-        "of",
-        "on",
-        "or",
-        "our",
-        "place",
-        "show",
-        "so",
-        "some",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "to",
-        "us",
-        "use",
-        "used",
-        "uses",
-        "using",
-        "want",
-        "was",
-        "way",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "why",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-    ]
+STOPWORDS = word_set(
+    """
+    a about an and any anywhere are as at be been being but by can code could did do does doing done find for
+    from get gets getting give had has have how i if in into is it its like made make makes me my of on or
+    our place show so some that the their them then there these they this those to us use used uses using
+    want was way we were what when where which who why will with would you your
+    """
 )
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|->|#)[A-Za-z_~]\w*)*")
@@ -114,16 +32,25 @@ class Question:
     """A question and what is asked of full text.
 
     `terms` are the distinct words in lower case, identifiers whole and in parts; `identifiers` are the words that look
-    like names in code, as written.
+    like names in code, as written; `is_identifier` tells whether such a name is the whole question.
     """
 
     text: str
     terms: tuple[str, ...]
     identifiers: tuple[str, ...]
 
-    def match(self) -> str | None:
-        """Return the FTS5 expression that finds any of the terms, or None if there are none."""
-        return " OR ".join(f'"{term}"' for term in self.terms) or None
+    is_identifier: bool
+
+    def about(self, repository: str) -> Question:
+        """Return the question without the words of the name of the one repository that is asked.
+
+        "How does django route requests" is no other question than "how does it route requests" inside of Django, but
+        its name is in every other file. A question that would be left with less than two terms stays as it is.
+        """
+        name = {repository.lower(), *(part.lower() for part in words(repository))}
+        left = [word for word in self.text.split() if _bare(word) not in name]
+        rest = ask(" ".join(left)) if left else self
+        return rest if len(rest.terms) > 1 and not self.is_identifier else self
 
 
 def ask(text: str) -> Question:
@@ -136,7 +63,14 @@ def ask(text: str) -> Question:
     found = words(text)
     terms = _distinct(found)
     content = [term for term in terms if term not in STOPWORDS]
-    return Question(text, tuple((content or terms)[:MAX_TERMS]), _identifiers(text, found))
+    single = bool(_IDENTIFIER.fullmatch(text))
+    identifiers = (text,) if single else _identifiers(text)
+    return Question(text, tuple((content or terms)[:MAX_TERMS]), identifiers, single)
+
+
+def _bare(word: str) -> str:
+    """Return a word in lower case without punctuation around it and without a genitive's s."""
+    return word.lower().strip(".,;:!?()\"'`").removesuffix("'s")
 
 
 def _distinct(found: list[str]) -> list[str]:
@@ -149,11 +83,11 @@ def _distinct(found: list[str]) -> list[str]:
     return list(terms)
 
 
-def _identifiers(text: str, found: list[str]) -> tuple[str, ...]:
-    """Return the names in a question: of several parts, qualified, or all that was asked."""
+def _identifiers(text: str) -> tuple[str, ...]:
+    """Return the names in a sentence: those of several parts, or qualified."""
     names = [
         name
         for name in _IDENTIFIER.findall(text)
-        if (len(parts(name)) > 1 and not name.istitle()) or len(found) == 1 or re.search(r"\W", name)
+        if (len(parts(name)) > 1 and not name.istitle()) or re.search(r"\W", name)
     ]
     return tuple(dict.fromkeys(names))

@@ -1,113 +1,93 @@
-"""From candidates to an order: both rankings fused, then what is known of each chunk and its file."""
+"""From candidates to an order: a linear model over files, and one over the chunks of a file.
+
+Both are conditional logit models (McFadden, 1974; over documents it is ListNet's loss, Cao et al., ICML 2007):
+exp(score) is proportional to how likely a file holds the answer, and a chunk of it is the answer. A file's best chunk
+stands for the file; a further chunk stands as far below as it is less likely, and `repeat` below that: it must earn its
+place.
+`benchmarks.fit_ranking` fits the weights, `searcher/weights.json` holds them with its report.
+"""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from functools import cache
+from importlib import resources
+from typing import Any
 
-from kuberian.words import parts, words
-from searcher.question import STOPWORDS, Question
+import numpy as np
 
-# Reciprocal rank fusion, Cormack, Clarke and Büttcher, SIGIR 2009, with their constant.
-RRF_K = 60
-
-# Relative to the best fused score of a question. Tried by hand on `benchmarks.retrieval` (docs/ranking.md).
-FILE_EVIDENCE = 0.3  # for the file whose candidates have the largest sum, less for others in proportion
-PATH_WORDS = 1.2  # for a file whose name and folder hold every word of the question
-DEFINITION = 1.0  # for the chunk that defines an identifier that was asked for
-LABEL_FACTORS = {  # what is not the code itself answers less often
-    "test": 0.4,
-    "example": 0.5,
-    "benchmark": 0.5,
-    "vendored": 0.5,
-    "generated": 0.5,
-    "compatibility": 0.7,
-    "documentation": 0.7,
-    "declaration": 0.8,
-}
-REPEAT_FACTOR = 0.3  # each further chunk of a file that is already in the list
+from kuberian.store.vectors import Floats
+from searcher.features import CHUNK, FILE, Candidates
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What ranking knows of a candidate."""
+class Weights:
+    """What each feature of a file [len(FILE)] and of a chunk [len(CHUNK)] is worth, and what a further chunk loses."""
 
-    chunk_id: int
-    blob_id: int
-    path: str
-    labels: frozenset[str]
-    language: str
-    kind: str
-    symbol: str | None
+    file: Floats
+    chunk: Floats
+    repeat: float
 
+    @classmethod
+    def of(cls, file: Mapping[str, float], chunk: Mapping[str, float], repeat: float) -> Weights:
+        """Return weights by the names of the features; what is not named is worth nothing.
 
-def rank(
-    question: Question, candidates: list[Known], lexical: dict[int, float], semantic: dict[int, float]
-) -> list[tuple[Known, float]]:
-    """Return the candidates best first, with their scores. Ties are broken by path and chunk, always the same way."""
-    fused = _fuse(candidates, lexical, semantic)
-    best = max(fused.values(), default=1.0) or 1.0
-    by_file: dict[int, float] = defaultdict(float)
-    for known in candidates:
-        by_file[known.blob_id] += fused[known.chunk_id]
-    largest = max(by_file.values(), default=1.0) or 1.0
-    scored = []
-    for known in candidates:
-        score = fused[known.chunk_id] / best
-        score += FILE_EVIDENCE * by_file[known.blob_id] / largest
-        score += PATH_WORDS * _path_share(question, known.path)
-        score += DEFINITION * _defines(question, known)
-        scored.append((known, score * _label_factor(known)))
-    scored.sort(key=lambda item: (-item[1], item[0].path, item[0].chunk_id))
-    return _spread(scored)
+        Raises ValueError for a name that no feature has.
+        """
+        if unknown := (file.keys() - set(FILE)) | (chunk.keys() - set(CHUNK)):
+            raise ValueError(f"no such feature: {', '.join(sorted(unknown))}")
+        return cls(
+            np.array([file.get(name, 0.0) for name in FILE], np.float32),
+            np.array([chunk.get(name, 0.0) for name in CHUNK], np.float32),
+            repeat,
+        )
+
+    def without(self, *names: str) -> Weights:
+        """Return the same weights with some features, of files and chunks, worth nothing."""
+        return Weights(
+            np.where([name in names for name in FILE], 0, self.file).astype(np.float32),
+            np.where([name in names for name in CHUNK], 0, self.chunk).astype(np.float32),
+            self.repeat,
+        )
 
 
-def _fuse(candidates: list[Known], lexical: dict[int, float], semantic: dict[int, float]) -> dict[int, float]:
-    fused: dict[int, float] = {known.chunk_id: 0.0 for known in candidates}
-    for ranking in (lexical, semantic):
-        for position, chunk_id in enumerate(ranking, 1):
-            if chunk_id in fused:
-                fused[chunk_id] += 1 / (RRF_K + position)
-    return fused
+@cache
+def fitted() -> Weights:
+    """Return the weights that come with the program."""
+    stored: dict[str, Any] = json.loads(resources.files("searcher").joinpath("weights.json").read_text())
+    return Weights.of(stored["file"], stored["chunk"], stored["repeat"])
 
 
-def _path_share(question: Question, path: str) -> float:
-    """Return the share of the question's words that the file's name and folder hold, by their first five letters."""
-    asked = {term[:5] for term in question.terms if term not in STOPWORDS and len(term) > 2}
-    if not asked:
-        return 0.0
-    file = PurePosixPath(path)
-    named = {part.lower()[:5] for word in words(f"{file.parent.name} {file.stem}") for part in (word, *parts(word))}
-    return len(asked & named) / len(asked)
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A chunk in its place: its position in the scope, the score, and what each feature gave to it."""
+
+    position: int
+    score: float
+    why: Mapping[str, float]
 
 
-def _defines(question: Question, known: Known) -> float:
-    """Tell how surely the chunk defines an identifier of the question: 1 for the very name, less for its last part."""
-    if not known.symbol or not question.identifiers:
-        return 0.0
-    symbol = known.symbol.lower()
-    share = 0.0
-    for name in question.identifiers:
-        asked = re.sub(r"::|->|#", ".", name).lower()
-        if symbol == asked or symbol.endswith("." + asked):
-            return 1.0
-        if symbol.rpartition(".")[2] == asked.rpartition(".")[2]:
-            share = 0.3
-    return share
+def rank(candidates: Candidates, weights: Weights) -> list[Ranked]:
+    """Return the chunks of all candidate files, best first. Ties are ordered by position, always the same way."""
+    file_scores = candidates.file_features @ weights.file
+    chunk_scores = candidates.chunk_features @ weights.chunk
+    best = np.full(len(candidates.files), -np.inf, np.float32)
+    np.maximum.at(best, candidates.file_of, chunk_scores)
+    scores = file_scores[candidates.file_of] + chunk_scores - best[candidates.file_of]
+    within = np.lexsort((candidates.chunks, -chunk_scores, candidates.file_of))
+    first = np.zeros(len(scores), bool)
+    first[within[np.flatnonzero(np.diff(candidates.file_of[within], prepend=-1))]] = True
+    scores = np.where(first, scores, scores - np.float32(weights.repeat))
+    order = np.lexsort((candidates.chunks, -scores))
+    return [Ranked(int(candidates.chunks[at]), float(scores[at]), _why(candidates, weights, int(at))) for at in order]
 
 
-def _label_factor(known: Known) -> float:
-    return min((LABEL_FACTORS[label] for label in known.labels), default=1.0)
-
-
-def _spread(scored: list[tuple[Known, float]]) -> list[tuple[Known, float]]:
-    """Let a second chunk of a file earn its place: each further one counts for less."""
-    seen: dict[int, int] = defaultdict(int)
-    spread = []
-    for known, score in scored:
-        spread.append((known, score * REPEAT_FACTOR ** seen[known.blob_id]))
-        seen[known.blob_id] += 1
-    spread.sort(key=lambda item: (-item[1], item[0].path, item[0].chunk_id))
-    return spread
+def _why(candidates: Candidates, weights: Weights, chunk: int) -> dict[str, float]:
+    of_file = candidates.file_features[candidates.file_of[chunk]] * weights.file
+    return {
+        name: round(float(value), 3)
+        for name, value in sorted(zip(FILE, of_file, strict=True), key=lambda item: -abs(item[1]))
+        if abs(value) >= 0.0005
+    }

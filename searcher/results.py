@@ -13,7 +13,8 @@ class Result:
     `root` is the repository's folder and `path` relative to it; `start_line` and `end_line` are 1-based and inclusive;
     `revision` is a commit id, or None for the working tree; `stale` says that the file changed since it was indexed and
     the chunk's lines could not be found again in it; `labels` say what the file is besides code that runs: "test",
-    "example", "documentation", "vendored", "generated", "benchmark", "compatibility", "declaration".
+    "example", "documentation", "vendored", "generated", "benchmark", "compatibility", "declaration"; `why` says what
+    each of `searcher.features.FILE` added to the score of the file, the largest first.
     """
 
     rank: int
@@ -31,6 +32,7 @@ class Result:
     text: str
     stale: bool
     labels: tuple[str, ...]
+    why: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)

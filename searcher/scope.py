@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from kuberian.errors import RepositoryError, UsageError
 from kuberian.store import repositories
 from kuberian.store.paths import from_column
-from kuberian.store.vectors import STORED, Floats, Ids
+from kuberian.store.vectors import STORED, Halves, Ids
 
 # As `at`: all indexed revisions at once, and the working tree.
 EVERY_REVISION = "*"
@@ -54,26 +54,44 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class PathVectors:
-    """The embeddings of the paths at which blobs are found first: float32 [blobs, dimension]."""
+class FileVectors:
+    """Two embeddings of every file in scope, zeros where there is none: of its path and of its outline.
 
-    blobs: Ids
-    vectors: Floats
+    Each is float16 [files, dimension].
+    """
+
+    paths: Halves
+    outlines: Halves
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The chunks that may answer.
+    """The files and chunks that may answer; a file is a blob at its first place.
 
-    `embeddings` are, per model, the sorted ids of the chunks' embeddings. `places` are, per blob, its paths in order.
-    The chunk ids are in the connection's temporary table `scope_chunks(id, blob_id)`.
+    Files and chunks are known by their position here: `blobs` [files] and `chunks` [chunks] are their ids, ascending;
+    `file_of` [chunks] is the position of a chunk's file. `places` are, per file, its paths in order, and `path_ids`
+    [files] the id of the first. `embeddings` [chunks] are the ids of the chunks' embeddings under the model of the
+    file's snapshot, 0 where there is none. `models` are the ids of the snapshots' models, and `model_of` [files] which
+    of them is a file's (0: none yet). `vectors` are the files', by model.
     """
 
-    places: dict[int, list[Place]]
-    embeddings: dict[int, Ids]
-    paths: dict[int, PathVectors]
-    chunks: int
-    coverage: float
+    blobs: Ids
+    places: list[list[Place]]
+    path_ids: Ids
+    languages: list[str]
+    model_of: Ids
+    chunks: Ids
+    file_of: Ids
+    embeddings: Ids
+    models: tuple[int, ...]
+    vectors: dict[int, FileVectors]
+    repositories: tuple[str, ...]
+    references: dict[str, int] = field(default_factory=dict)  # `lexical.references` of names that were looked up
+
+    @property
+    def coverage(self) -> float:
+        """The share of the chunks that have an embedding."""
+        return float(np.count_nonzero(self.embeddings)) / len(self.chunks) if len(self.chunks) else 1.0
 
 
 def snapshots(connection: sqlite3.Connection, filters: Filters) -> list[Snapshot]:
@@ -106,79 +124,97 @@ def snapshots(connection: sqlite3.Connection, filters: Filters) -> list[Snapshot
 
 
 def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
-    """Collect the chunks that may answer under the filters."""
+    """Collect the files and chunks that may answer under the filters."""
     chosen = snapshots(connection, filters)
-    places = _places(connection, chosen, filters)
-    for statement in (
-        "CREATE TEMP TABLE IF NOT EXISTS scope_blobs(blob_id INTEGER PRIMARY KEY, model_id INTEGER)",
-        "CREATE TEMP TABLE IF NOT EXISTS scope_chunks(id INTEGER PRIMARY KEY, blob_id INTEGER)",
-        "CREATE INDEX IF NOT EXISTS temp.scope_chunks_blob ON scope_chunks(blob_id)",
-        "DELETE FROM scope_blobs",
-        "DELETE FROM scope_chunks",
-    ):
-        connection.execute(statement)
-    connection.executemany(
-        "INSERT INTO scope_blobs VALUES(?, ?)",
-        [(blob_id, found[0].snapshot.model_id) for blob_id, found in places.items()],
+    files = dict(sorted(_files(connection, chosen, filters).items()))
+    model_of = [file.places[0].snapshot.model_id or 0 for file in files.values()]
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS scope_blobs(blob_id INTEGER PRIMARY KEY, model_id INTEGER)")
+    connection.execute("DELETE FROM scope_blobs")
+    connection.executemany("INSERT INTO scope_blobs VALUES(?, ?)", zip(files, model_of, strict=True))
+    rows = connection.execute(
+        """
+        SELECT chunks.id, chunks.blob_id, coalesce(embeddings.id, 0) FROM scope_blobs
+        JOIN chunks ON chunks.blob_id = scope_blobs.blob_id
+        LEFT JOIN embeddings ON embeddings.passage = chunks.passage AND embeddings.model_id = scope_blobs.model_id
+        ORDER BY chunks.id
+        """
+    ).fetchall()
+    table: Ids = np.array(rows, np.int64).reshape(len(rows), 3)
+    blobs: Ids = np.fromiter(files, np.int64, len(files))
+    models = tuple(sorted(set(model_of) - {0}))
+    return Scope(
+        blobs=blobs,
+        places=[file.places for file in files.values()],
+        path_ids=np.array([file.path_id for file in files.values()], np.int64),
+        languages=[file.language for file in files.values()],
+        model_of=np.array(model_of, np.int64),
+        chunks=table[:, 0],
+        file_of=np.searchsorted(blobs, table[:, 1]),
+        embeddings=table[:, 2],
+        models=models,
+        vectors={model_id: _file_vectors(connection, blobs, files, model_id) for model_id in models},
+        repositories=tuple(snapshot.repository for snapshot in chosen),
     )
-    connection.execute("INSERT INTO scope_chunks SELECT id, chunks.blob_id FROM scope_blobs JOIN chunks USING(blob_id)")
-    chunks = int(connection.execute("SELECT count(*) FROM scope_chunks").fetchone()[0])
-    embeddings: dict[int, Ids] = {}
-    paths: dict[int, PathVectors] = {}
-    covered = 0
-    for model_id in sorted({snapshot.model_id for snapshot in chosen if snapshot.model_id is not None}):
-        rows = connection.execute(
-            """
-            SELECT embeddings.id FROM scope_blobs
-            JOIN chunks USING(blob_id)
-            JOIN embeddings ON embeddings.passage = chunks.passage AND embeddings.model_id = scope_blobs.model_id
-            WHERE scope_blobs.model_id = ?
-            """,
-            (model_id,),
-        ).fetchall()
-        covered += len(rows)
-        embeddings[model_id] = np.unique(np.array([row[0] for row in rows], np.int64))
-        paths[model_id] = _path_vectors(connection, places, model_id)
-    return Scope(places, embeddings, paths, chunks, covered / chunks if chunks else 1.0)
 
 
-def _places(connection: sqlite3.Connection, chosen: list[Snapshot], filters: Filters) -> dict[int, list[Place]]:
+@dataclass(slots=True)
+class _File:
+    path_id: int  # of the first place
+    language: str
+    places: list[Place]
+
+
+def _files(connection: sqlite3.Connection, chosen: list[Snapshot], filters: Filters) -> dict[int, _File]:
+    """Return the files that the filters leave, by blob."""
     wanted = _path_filter(filters.path)
     languages = None if filters.language is None else _known_languages(connection, filters.language)
-    places: dict[int, list[Place]] = {}
+    files: dict[int, _File] = {}
     for snapshot in chosen:
         rows = connection.execute(
             """
-            SELECT blob_id, paths.path, language, labels FROM snapshot_files
+            SELECT blob_id, paths.id, paths.path, language, labels FROM snapshot_files
             JOIN paths ON paths.id = path_id JOIN blobs ON blobs.id = blob_id
             WHERE snapshot_id = ?
             """,
             (snapshot.id,),
         )
         found = sorted(
-            (from_column(path), blob_id, labels)
-            for blob_id, path, lang, labels in rows
-            if not languages or lang in languages
+            (from_column(path), blob_id, path_id, language, labels)
+            for blob_id, path_id, path, language, labels in rows
+            if not languages or language in languages
         )
-        for path, blob_id, labels in found:
+        for path, blob_id, path_id, language, labels in found:
             if wanted is None or wanted(path):
-                places.setdefault(blob_id, []).append(Place(snapshot, path, frozenset(labels.split())))
-    return places
+                file = files.setdefault(blob_id, _File(path_id, language, []))
+                file.places.append(Place(snapshot, path, frozenset(labels.split())))
+    return files
 
 
-def _path_vectors(connection: sqlite3.Connection, places: dict[int, list[Place]], model_id: int) -> PathVectors:
+def _file_vectors(connection: sqlite3.Connection, blobs: Ids, files: dict[int, _File], model_id: int) -> FileVectors:
     dimension = connection.execute("SELECT dimension FROM models WHERE id = ?", (model_id,)).fetchone()[0]
-    rows = connection.execute(
-        """
-        SELECT path, vector FROM paths JOIN embeddings ON embeddings.passage = paths.passage AND model_id = ?
-        WHERE paths.id IN (SELECT path_id FROM snapshot_files JOIN scope_blobs USING(blob_id))
-        """,
-        (model_id,),
+    by_path = dict(
+        connection.execute(
+            """
+            SELECT paths.id, vector FROM paths JOIN embeddings ON embeddings.passage = paths.passage AND model_id = ?
+            WHERE paths.id IN (SELECT path_id FROM snapshot_files JOIN scope_blobs USING(blob_id))
+            """,
+            (model_id,),
+        )
     )
-    by_path = {from_column(path): vector for path, vector in rows}
-    found = [(blob_id, by_path[at[0].path]) for blob_id, at in places.items() if at[0].path in by_path]
-    vectors = np.frombuffer(b"".join(vector for _, vector in found), STORED).astype(np.float32)
-    return PathVectors(np.array([blob_id for blob_id, _ in found], np.int64), vectors.reshape(len(found), dimension))
+    by_blob = dict(
+        connection.execute(
+            """
+            SELECT blob_id, vector FROM scope_blobs JOIN blobs ON blobs.id = blob_id
+            JOIN embeddings ON embeddings.passage = blobs.outline AND embeddings.model_id = ?
+            """,
+            (model_id,),
+        )
+    )
+    none = bytes(STORED.itemsize * dimension)
+    paths = b"".join(by_path.get(file.path_id, none) for file in files.values())
+    outlines = b"".join(by_blob.get(blob_id, none) for blob_id in files)
+    shape = (len(blobs), dimension)
+    return FileVectors(np.frombuffer(paths, STORED).reshape(shape), np.frombuffer(outlines, STORED).reshape(shape))
 
 
 def _known_languages(connection: sqlite3.Connection, asked: str) -> set[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 import numpy as np
@@ -15,12 +16,16 @@ from kuberian.errors import CheckpointError, EngineError, UsageError
 from kuberian.store.home import Home, database_errors
 from kuberian.store.texts import inflate, lines_of, slice_lines
 from kuberian.store.vectors import Vectors
-from searcher.candidates import POOL, by_meaning, by_paths, by_words
+from searcher.features import Candidates, candidates
 from searcher.freshness import Lines, WorkingFiles
 from searcher.question import Question, ask
-from searcher.ranking import Known, rank
+from searcher.ranking import Ranked, Weights, fitted, rank
 from searcher.results import Result, SearchResults
-from searcher.scope import Filters, Place, Scope, scope
+from searcher.scope import Filters, Scope, scope
+from searcher.stems import Stemmer
+
+# More results than anyone reads; ranking has seen hundreds of chunks by then.
+MOST_RESULTS = 200
 
 # Below this cosine, and with no word in common, a chunk has nothing to do with the question.
 MIN_COSINE = 0.25
@@ -29,12 +34,15 @@ MIN_COSINE = 0.25
 class Searcher:
     """Answers questions from a home. Keeps the model and the vectors between questions; sees every new index run.
 
-    Raises HomeError if there is no home, or it is damaged or newer than this program. Use it from one thread.
+    `weights` are other ones to rank with than those that come with the program. Raises HomeError if there is no home,
+    or it is damaged or newer than this program. Use it from one thread.
     """
 
-    def __init__(self, home: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, home: str | os.PathLike[str] | None = None, weights: Weights | None = None) -> None:
         self._home = Home.at(home)
+        self._weights = weights or fitted()
         self._connection = self._home.reader()
+        self._stemmer = Stemmer(self._connection)
         self._seen: object = None  # the state of the database that what follows was read from
         self._scopes: dict[Filters, Scope] = {}
         self._vectors: dict[int, Vectors] = {}
@@ -72,33 +80,57 @@ class Searcher:
         that is not indexed, HomeError where the home is damaged.
         """
         asked = ask(question)
-        if not 1 <= k <= POOL:
-            raise UsageError(f"-k must be from 1 to {POOL}, not {k}")
+        if not 1 <= k <= MOST_RESULTS:
+            raise UsageError(f"-k must be from 1 to {MOST_RESULTS}, not {k}")
         filters = Filters(repository, language, path, at)
+        with self._one_state():
+            return self._answer(asked, k, filters)
+
+    @contextmanager
+    def _one_state(self) -> Iterator[None]:
+        """See one state of the database for a whole answer."""
         with database_errors(self._home):
-            self._connection.execute("BEGIN")  # one state of the database for the whole answer
+            self._connection.execute("BEGIN")
             try:
-                return self._answer(asked, k, filters)
+                yield
             finally:
-                self._connection.execute("COMMIT")  # keeps the temporary tables of the scope
+                self._connection.execute("COMMIT")  # keeps the temporary tables
+
+    def candidates(
+        self,
+        question: str,
+        repository: str | None = None,
+        language: str | None = None,
+        path: str | None = None,
+        at: str | None = None,
+    ) -> tuple[Candidates, Scope]:
+        """Return what ranking would choose from, with its features: what weights are fitted to. Raises as `search`."""
+        with self._one_state():
+            found = self._scope(Filters(repository, language, path, at))
+            return self._candidates(ask(question), found), found
+
+    def lines(self, chunk_ids: Iterable[int]) -> list[tuple[int, int]]:
+        """Return the first and last line of some chunks, in the order of their ids."""
+        ids = ",".join(str(int(chunk_id)) for chunk_id in chunk_ids)
+        rows = self._connection.execute(f"SELECT start_line, end_line FROM chunks WHERE id IN ({ids}) ORDER BY id")
+        return [(start, end) for start, end in rows]
+
+    def _candidates(self, question: Question, found: Scope) -> Candidates:
+        about = question.about(found.repositories[0]) if len(found.repositories) == 1 else question
+        embedded = {model_id: self._embed(model_id, about.text) for model_id in found.models}
+        return candidates(self._connection, self._stemmer, self._vectors, about, embedded, found)
 
     def _answer(self, question: Question, k: int, filters: Filters) -> SearchResults:
         found = self._scope(filters)
-        lexical = by_words(self._connection, question)
-        questions = {model_id: self._embed(model_id, question.text) for model_id in found.embeddings}
-        chosen = {**lexical, **dict.fromkeys(by_paths(self._connection, question))}
-        meaning = by_meaning(self._connection, self._vectors, questions, found, chosen)
-        if not lexical and meaning.best_cosine < MIN_COSINE:
+        chosen = self._candidates(question, found)
+        if not chosen.found and chosen.best_cosine < MIN_COSINE:
             return SearchResults(question.text, found.coverage, ())
-        chosen.update(meaning.scores)
-        candidates = list(_known(self._connection, list(chosen), found))
-        ranked = rank(question, candidates, lexical, meaning.scores)
         results: list[Result] = []
         files = WorkingFiles()
-        for known, score in ranked:
+        for ranked in rank(chosen, self._weights):
             if len(results) == k:
                 break
-            result = self._result(len(results) + 1, known, score, found.places[known.blob_id], files)
+            result = self._result(len(results) + 1, ranked, found, files)
             if result is not None:
                 results.append(result)
         return SearchResults(question.text, found.coverage, tuple(results))
@@ -111,10 +143,10 @@ class Searcher:
             self._vectors.clear()
             self._seen = version
         if filters not in self._scopes:
-            self._scopes.clear()  # the temporary tables hold one scope
+            self._scopes.clear()  # one is enough: whoever asks again mostly asks the same chunks
             self._scopes[filters] = scope(self._connection, filters)
         found = self._scopes[filters]
-        for model_id in found.embeddings:
+        for model_id in found.models:
             if model_id not in self._vectors:
                 dimension = _model(self._connection, model_id)[1]
                 self._vectors[model_id] = Vectors(self._connection, self._home, model_id, dimension)
@@ -132,16 +164,18 @@ class Searcher:
             self._encoders[model_id] = encoder
         return self._encoders[model_id].encode([text])[0]
 
-    def _result(self, rank: int, known: Known, score: float, places: list[Place], files: WorkingFiles) -> Result | None:
-        """Return the result for the first of a blob's places that still exists, or None if they are all gone."""
+    def _result(self, rank: int, ranked: Ranked, found: Scope, files: WorkingFiles) -> Result | None:
+        """Return the result for the first of a file's places that still exists, or None if they are all gone."""
+        file = int(found.file_of[ranked.position])
         language, encoding, content = self._connection.execute(
-            "SELECT language, encoding, content FROM blobs WHERE id = ?", (known.blob_id,)
+            "SELECT language, encoding, content FROM blobs WHERE id = ?", (int(found.blobs[file]),)
         ).fetchone()
-        start, end, signature = self._connection.execute(
-            "SELECT start_line, end_line, signature FROM chunks WHERE id = ?", (known.chunk_id,)
+        start, end, kind, symbol, signature = self._connection.execute(
+            "SELECT start_line, end_line, kind, symbol, signature FROM chunks WHERE id = ?",
+            (int(found.chunks[ranked.position]),),
         ).fetchone()
         lines = lines_of(inflate(content))
-        for place in places:
+        for place in found.places[file]:
             if place.snapshot.revision is None:
                 now = files.locate(place.snapshot.root / place.path, encoding, lines[start - 1 : end], start)
             else:
@@ -157,12 +191,13 @@ class Searcher:
                     end_line=now.end_line,
                     language=language or "text",
                     labels=tuple(sorted(place.labels)),
-                    kind=known.kind,
-                    symbol=known.symbol,
+                    kind=kind,
+                    symbol=symbol,
                     signature=signature,
-                    score=round(score, 4),
+                    score=round(ranked.score, 4),
                     text=slice_lines(lines, start, end),
                     stale=now.stale,
+                    why=dict(ranked.why),
                 )
         return None
 
@@ -173,20 +208,6 @@ def _question_encoder(checkpoint: str | None) -> Encoder:
         return Encoder(checkpoint, "float32", engine="mkl")
     except EngineError:
         return Encoder(checkpoint, "float32")
-
-
-def _known(connection: sqlite3.Connection, chunk_ids: list[int], found: Scope) -> Iterator[Known]:
-    marks = ",".join("?" * len(chunk_ids))
-    rows = connection.execute(
-        f"""
-        SELECT chunks.id, blob_id, language, kind, symbol FROM chunks JOIN blobs ON blobs.id = blob_id
-        WHERE chunks.id IN ({marks})
-        """,
-        chunk_ids,
-    )
-    for chunk_id, blob_id, language, kind, symbol in rows:
-        first = found.places[blob_id][0]
-        yield Known(chunk_id, blob_id, first.path, first.labels, language, kind, symbol)
 
 
 def _model(connection: sqlite3.Connection, model_id: int) -> tuple[str | None, int, str]:

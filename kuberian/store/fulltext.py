@@ -24,15 +24,38 @@ class ChunkText:
 
     id: int
     symbol: str | None
+    names: str  # as `chunks.names` holds them
     signature: str | None
     doc: str | None
     code: str
 
     def row(self) -> tuple[int, str, str, str, str]:
         """Return the values of the full-text row, in its columns' order."""
-        fields = (self.symbol, self.signature, self.doc, self.code)
-        symbol, signature, doc, code = (searchable(field) if field else "" for field in fields)
+        others = [named.name for named in defined(self.names) if named.symbol != self.symbol]
+        symbol, signature, doc, code = (
+            searchable(field) if field else ""
+            for field in ("\n".join([self.symbol or "", *others]).strip(), self.signature, self.doc, self.code)
+        )
         return self.id, symbol, signature, doc, code
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """Something that a chunk defines: its kind, and its scope and name ("Server.Handler.serve")."""
+
+    kind: str
+    symbol: str
+
+    @property
+    def name(self) -> str:
+        """The last part of the symbol."""
+        return self.symbol.rpartition(".")[2] or self.symbol
+
+
+def defined(stored: str) -> list[Defined]:
+    """Return what a value of `chunks.names` says."""
+    lines = (line.partition(" ") for line in stored.split("\n")) if stored else ()
+    return [Defined(kind, symbol) for kind, _, symbol in lines]
 
 
 def add_chunk(connection: sqlite3.Connection, chunk: ChunkText) -> None:
@@ -61,11 +84,11 @@ def chunk_texts(connection: sqlite3.Connection, blob_id: int) -> list[ChunkText]
     stored = connection.execute("SELECT content FROM blobs WHERE id = ?", (blob_id,)).fetchone()[0]
     lines = lines_of(inflate(stored)) if stored is not None else []
     rows = connection.execute(
-        "SELECT id, symbol, signature, doc, start_line, end_line FROM chunks WHERE blob_id = ?", (blob_id,)
+        "SELECT id, symbol, names, signature, doc, start_line, end_line FROM chunks WHERE blob_id = ?", (blob_id,)
     ).fetchall()
     return [
-        ChunkText(chunk_id, symbol, signature, doc, slice_lines(lines, start, end))
-        for chunk_id, symbol, signature, doc, start, end in rows
+        ChunkText(chunk_id, symbol, names, signature, doc, slice_lines(lines, start, end))
+        for chunk_id, symbol, names, signature, doc, start, end in rows
     ]
 
 

@@ -13,7 +13,12 @@ from kuberian.store.home import Home, transaction
 from kuberian.store.paths import from_column
 from kuberian.store.vector_files import write_files
 
-_UNUSED = "passage NOT IN (SELECT passage FROM chunks UNION SELECT passage FROM paths)"
+_UNUSED = """
+    passage NOT IN (
+        SELECT passage FROM chunks UNION SELECT passage FROM paths
+        UNION SELECT outline FROM blobs WHERE outline IS NOT NULL
+    )
+"""
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,18 @@ def m006_heads(db: Database) -> None:
     )
 
 
+@migrations()
+def m007_names(db: Database) -> None:
+    """All that a chunk defines, and of a blob the passage of its outline."""
+    _execute(
+        db,
+        # "kind symbol" on a line each, in the chunk's order
+        "ALTER TABLE chunks ADD COLUMN names TEXT NOT NULL DEFAULT ''",
+        # hash of the outline's passage; null where nothing is defined
+        "ALTER TABLE blobs ADD COLUMN outline BLOB",
+    )
+
+
 def _execute(db: Database, *statements: str) -> None:
     """Run statements one by one: `executescript` would commit the migration's transaction before its end."""
     for statement in statements:

@@ -27,6 +27,7 @@ from kuberian.store import sums
 from kuberian.store.home import Home
 
 Floats = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
 Ids = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 

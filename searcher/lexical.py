@@ -1,0 +1,135 @@
+"""Words: which chunks in scope have which of the question's terms, and what that is worth.
+
+Full text is asked for nothing but row ids, a list per term, and the weighing is done here. That is faster than FTS5's
+`bm25()`, which looks at every place of every term, and it counts how rare a term is among the chunks in scope, not in
+everything that the home holds. How often a term occurs within a chunk is left out: chunks are small, and on annotated
+questions it made no difference (docs/ranking.md).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kuberian.store.vectors import Floats, Ids
+from searcher.scope import Scope
+
+# What it adds to a term's worth that it stands in a name that the chunk defines, in a signature or a docstring.
+NAMED = 2.0
+TOLD = 0.5
+
+# Okapi BM25's constants, for files: how soon more chunks with a term add no more, and how much long files count less.
+K1 = 1.2
+B = 0.4
+
+Positions = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Lexical:
+    """What the question's terms say of the chunks and files in scope.
+
+    `chunks` [chunks] is the sum of the terms in a chunk, each weighed by its rarity, and `files` [files] Okapi BM25
+    over files, where a term occurs as often as chunks have it. Both are relative to the greatest, so in 0..1. `found`
+    tells whether any term was found at all.
+    """
+
+    chunks: Floats
+    files: Floats
+    found: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PathTerms:
+    """The question's terms in the files' paths: how rare each is among paths, and per file [files] the sum of those."""
+
+    rarity: dict[str, float]
+    weighed: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Postings:
+    """Positions of the chunks that have a term: anywhere, in a name, in a signature or docstring."""
+
+    anywhere: Positions
+    named: Positions
+    told: Positions
+
+
+def weigh(connection: sqlite3.Connection, terms: list[str], scope: Scope) -> Lexical:
+    """Look the terms up in full text and weigh every chunk and file in scope."""
+    chunks = np.zeros(len(scope.chunks), np.float32)
+    files = np.zeros(len(scope.blobs), np.float32)
+    if not len(scope.chunks):
+        return Lexical(chunks, files, found=False)
+    sizes = np.bincount(scope.file_of, minlength=len(files)).astype(np.float32)
+    length = K1 * (1 - B + B * sizes / max(float(sizes.mean()), 1.0))
+    for term in terms:
+        postings = _postings(connection, term, scope)
+        if not len(postings.anywhere):
+            continue
+        rarity = _idf(len(postings.anywhere), len(chunks))
+        chunks[postings.anywhere] += rarity
+        chunks[postings.named] += rarity * NAMED
+        chunks[postings.told] += rarity * TOLD
+        in_file = np.bincount(scope.file_of[postings.anywhere], minlength=len(files)).astype(np.float32)
+        rarity = _idf(int(np.count_nonzero(in_file)), len(files))
+        in_file += NAMED * np.bincount(scope.file_of[postings.named], minlength=len(files))
+        files += rarity * in_file * (K1 + 1) / (in_file + length)
+    best = float(chunks.max())
+    if best > 0:
+        chunks /= best
+        files /= float(files.max())
+    return Lexical(chunks, files, found=best > 0)
+
+
+def path_terms(connection: sqlite3.Connection, terms: list[str], scope: Scope) -> PathTerms:
+    """Look the terms up in the words of all paths in scope."""
+    order = np.argsort(scope.path_ids, kind="stable")
+    ids = scope.path_ids[order]
+    rarity: dict[str, float] = {}
+    weighed = np.zeros(len(ids), np.float32)
+    for term in terms:
+        rows = connection.execute("SELECT rowid FROM path_words WHERE path_words MATCH ?", (f'"{term}"',)).fetchall()
+        found = np.flatnonzero(np.isin(ids, np.fromiter((row[0] for row in rows), np.int64, len(rows))))
+        rarity[term] = _idf(len(found), len(ids))
+        weighed[order[found]] += rarity[term]
+    return PathTerms(rarity, weighed)
+
+
+def references(connection: sqlite3.Connection, name: str, scope: Scope) -> int:
+    """Return in how many files of the scope a name occurs as a word."""
+    if not name:
+        return 0
+    quoted = name.replace('"', "")
+    return len(np.unique(scope.file_of[positions(connection, f'"{quoted}"', scope)]))
+
+
+def _idf(count: int, total: int) -> float:
+    """Return how much it says that `count` of `total` have a term: Robertson's and Spärck Jones's weight, above 0."""
+    return float(np.log(1 + (total - count + 0.5) / (count + 0.5)))
+
+
+def _postings(connection: sqlite3.Connection, term: str, scope: Scope) -> _Postings:
+    anywhere = positions(connection, f'"{term}"', scope)
+    if not len(anywhere):
+        return _Postings(anywhere, anywhere, anywhere)
+    return _Postings(
+        anywhere,
+        positions(connection, f'{{symbol}} : "{term}"', scope),
+        positions(connection, f'{{signature doc}} : "{term}"', scope),
+    )
+
+
+def positions(connection: sqlite3.Connection, match: str, scope: Scope) -> Positions:
+    """Return the positions of the chunks in scope that a full-text expression finds."""
+    rows = connection.execute(
+        "SELECT rowid FROM chunk_words WHERE chunk_words MATCH ? AND rowid BETWEEN ? AND ?",
+        (match, int(scope.chunks[0]), int(scope.chunks[-1])),
+    ).fetchall()
+    ids: Ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+    at = np.searchsorted(scope.chunks, ids)
+    return at[scope.chunks[at] == ids]
