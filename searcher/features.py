@@ -278,7 +278,7 @@ def _best_three(values: Floats, group: Ids, groups: int) -> Floats:
     some = counts > 0
     for rank in range(3):
         total[some] += values[order[first[some] + np.minimum(rank, counts[some] - 1)]]
-    return total / 3
+    return (total / 3).astype(np.float32)
 
 
 def _greatest(values: Floats) -> float:
