@@ -17,9 +17,9 @@ import json
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ import numpy as np
 
 from indexer import index
 from searcher import Searcher
-from searcher.features import FILE, Candidates
+from searcher.features import CHUNK, FILE, Candidates
 from searcher.ranking import Weights, fitted, rank
 
 K = 10
@@ -122,9 +122,13 @@ def ndcg(query: Query, results: Sequence[Found]) -> float:
 def _first_hit(query: Query, target: dict[str, Any], results: Sequence[Found]) -> int | None:
     """Return the rank (from 1) of the first result in a target's file that overlaps its lines."""
     for position, result in enumerate(results, 1):
-        if same_file(result.path, target["path"], query["root"]) and overlaps(result, target):
+        if _is_hit(query, target, result):
             return position
     return None
+
+
+def _is_hit(query: Query, target: dict[str, Any], result: Found) -> bool:
+    return same_file(result.path, target["path"], query["root"]) and overlaps(result, target)
 
 
 def same_file(found: str, target: str, root: str | None) -> bool:
@@ -161,7 +165,8 @@ def print_parts(queries: Sequence[Query], repositories: Path, home: Path) -> Non
     meaning = dict.fromkeys(("meaning_three", "meaning_mean", "meaning_path", "meaning_outline"), 1.0)
     all_weights = fitted()
     repeat = all_weights.repeat
-    tried = {
+    tried: dict[str, Chooser] = {
+        "reciprocal rank fusion": fused,
         "words alone": Weights.of(words, {"words": 1.0}, repeat),
         "meaning alone": Weights.of(meaning, {"meaning": 1.0}, repeat),
         "words and meaning": Weights.of({**words, **meaning}, {"words": 1.0, "meaning": 1.0}, repeat),
@@ -175,13 +180,14 @@ def print_parts(queries: Sequence[Query], repositories: Path, home: Path) -> Non
 
 
 def rankings(
-    queries: Sequence[Query], repositories: Path, home: Path, tried: Sequence[Weights]
+    queries: Sequence[Query], repositories: Path, home: Path, tried: Sequence[Chooser]
 ) -> list[dict[str, dict[str, float]]]:
-    """Return the scores of every question under each of several weights, from the same candidates."""
+    """Return the scores of every question under each of several rankings, from the same candidates."""
     found: list[dict[str, dict[str, float]]] = [{} for _ in tried]
     for example in collect(queries, repositories, home):
-        for scored, weights in zip(found, tried, strict=True):
-            scored[example.query["id"]] = scores(example.query, example.best(weights))
+        for scored, choose in zip(found, tried, strict=True):
+            chosen = choose(example) if callable(choose) else example.best(choose)
+            scored[example.query["id"]] = scores(example.query, chosen)
     return found
 
 
@@ -195,8 +201,16 @@ class Example:
 
     def best(self, weights: Weights) -> list[Found]:
         """Return where the best K chunks are."""
-        ranked = rank(self.candidates, weights)[:K]
+        ranked = islice(rank(self.candidates, weights), K)
         return [self.places[at] for at in np.searchsorted(self.candidates.chunks, [found.position for found in ranked])]
+
+    def right_chunks(self) -> list[int]:
+        """Return the positions, among the candidates' chunks, of those that hit a target."""
+        return [
+            at
+            for at, place in enumerate(self.places)
+            if any(_is_hit(self.query, target, place) for target in self.query["targets"])
+        ]
 
     def right_files(self) -> list[int]:
         """Return the positions, among the candidates' files, of those that have a target."""
@@ -206,6 +220,18 @@ class Example:
             for file, path in sorted(paths.items())
             if any(same_file(path, target["path"], self.query["root"]) for target in self.query["targets"])
         ]
+
+
+Chooser = Weights | Callable[[Example], list[Found]]
+
+
+def fused(example: Example) -> list[Found]:
+    """Return the best K chunks by plain reciprocal rank fusion of words and meaning, with the usual constant of 60."""
+    total = np.zeros(len(example.places))
+    for column in (CHUNK.index("words"), CHUNK.index("meaning")):
+        order = np.argsort(-example.candidates.chunk_features[:, column], kind="stable")
+        total[order] += 1 / (60 + 1 + np.arange(len(order)))
+    return [example.places[at] for at in np.argsort(-total, kind="stable")[:K]]
 
 
 def collect(queries: Sequence[Query], repositories: Path, home: Path) -> Iterator[Example]:

@@ -122,6 +122,7 @@ def search(
     index_first: Annotated[
         bool, typer.Option("--index", help="In a repository that is not indexed: read it first, and answer by words.")
     ] = False,
+    why: Annotated[bool, typer.Option("--why", help="Say what made each result rank where it does.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -144,7 +145,7 @@ def search(
     if as_json:
         _print_json({**found.to_dict(), "changed_files": changed})
     else:
-        _print_results(found, lines)
+        _print_results(found, lines, why)
     if not found.results:
         raise typer.Exit(1)
 
@@ -414,7 +415,7 @@ def _refresh(check: Check, home: str | None, asked: bool | None) -> int | None:
     return count
 
 
-def _print_results(found: SearchResults, lines: int) -> None:
+def _print_results(found: SearchResults, lines: int, why: bool) -> None:
     from kuberian import show
 
     if not found.results:
@@ -422,10 +423,10 @@ def _print_results(found: SearchResults, lines: int) -> None:
     elif sys.stdout.isatty():
         from rich.console import Console
 
-        show.results_on_terminal(Console(highlight=False), found, lines)
+        show.results_on_terminal(Console(highlight=False), found, lines, why)
     else:
         for result in found.results:
-            print(show.line(result))
+            print(show.line(result) + (f"\t{show.reasons(result)}" if why else ""))
     if found.coverage < 1:
         print(
             f"kuberian: only {found.coverage:.1%} of the chunks are embedded yet: `kuberian index` goes on",

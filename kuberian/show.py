@@ -37,8 +37,13 @@ def line(result: Result) -> str:
     return "\t".join(fields) + ("\tstale" if result.stale else "")
 
 
-def results_on_terminal(console: Console, found: SearchResults, lines: int) -> None:
-    """Print results with up to `lines` highlighted lines of code each."""
+def reasons(result: Result) -> str:
+    """Return what made a result rank where it does: its score, and what each kind of evidence added to it."""
+    return f"{result.score:.2f} =" + "".join(f" {value:+.2f} {name}" for name, value in result.why.items())
+
+
+def results_on_terminal(console: Console, found: SearchResults, lines: int, why: bool) -> None:
+    """Print results with up to `lines` highlighted lines of code each, and with `why` their reasons."""
     from rich.syntax import Syntax
     from rich.text import Text
 
@@ -54,6 +59,8 @@ def results_on_terminal(console: Console, found: SearchResults, lines: int) -> N
         if result.stale:
             head.append("  changed since it was indexed", style="yellow")
         console.print(head, soft_wrap=True)
+        if why:
+            console.print(f"    {reasons(result)}", style="dim", soft_wrap=True)
         if not lines:
             continue
         code = result.text.expandtabs(4).split("\n")

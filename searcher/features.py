@@ -52,7 +52,7 @@ FILE = (
 
 CHUNK = (
     "words",  # of the question in the chunk, relative to the best of all chunks
-    "meaning",  # the cosine, minus the greatest of the file
+    "meaning",  # the cosine, minus the greatest of all
     "defines",  # an identifier of the question, by how surely
     "part",  # a later part of a definition that was cut
 )
@@ -142,15 +142,14 @@ def candidates(
         **_of_paths(stemmer, question, terms, named.rarity, [scope.places[file][0] for file in files]),
     }
     parts = _parts(connection, scope.chunks[chunks])
-    best_cosines = _most(cosines, file_of, count)
     return Candidates(
         files=files,
         file_features=np.stack([columns[name] for name in FILE], 1).astype(np.float32),
         chunks=chunks,
         file_of=file_of,
-        chunk_features=np.stack(
-            [lexical.chunks[chunks], cosines - best_cosines[file_of], defines, parts > 1], 1
-        ).astype(np.float32),
+        chunk_features=np.stack([lexical.chunks[chunks], _from_greatest(cosines), defines, parts > 1], 1).astype(
+            np.float32
+        ),
         found=lexical.found,
         best_cosine=float(near.cosines[0]) if len(near.cosines) else 0.0,
     )

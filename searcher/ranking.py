@@ -2,15 +2,15 @@
 
 Both are conditional logit models (McFadden, 1974; over documents it is ListNet's loss, Cao et al., ICML 2007):
 exp(score) is proportional to how likely a file holds the answer, and a chunk of it is the answer. A file's best chunk
-stands for the file; a further chunk stands as far below as it is less likely, and `repeat` below that: it must earn its
-place.
+stands for the file; a further chunk stands as far below as it is less likely, and `repeat` more for each chunk of the
+file that is better: it must earn its place.
 `benchmarks.fit_ranking` fits the weights, `searcher/weights.json` holds them with its report.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -24,7 +24,9 @@ from searcher.features import CHUNK, FILE, Candidates
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each feature of a file [len(FILE)] and of a chunk [len(CHUNK)] is worth, and what a further chunk loses."""
+    """What each feature of a file [len(FILE)] and of a chunk [len(CHUNK)] is worth, and what a further chunk
+    of a file loses for each better one.
+    """
 
     file: Floats
     chunk: Floats
@@ -69,25 +71,26 @@ class Ranked:
     why: Mapping[str, float]
 
 
-def rank(candidates: Candidates, weights: Weights) -> list[Ranked]:
-    """Return the chunks of all candidate files, best first. Ties are ordered by position, always the same way."""
-    file_scores = candidates.file_features @ weights.file
+def rank(candidates: Candidates, weights: Weights) -> Iterator[Ranked]:
+    """Yield the chunks of all candidate files, best first. Ties are ordered by position, always the same way."""
+    file_scores = (candidates.file_features @ weights.file)[candidates.file_of]
     chunk_scores = candidates.chunk_features @ weights.chunk
     best = np.full(len(candidates.files), -np.inf, np.float32)
     np.maximum.at(best, candidates.file_of, chunk_scores)
-    scores = file_scores[candidates.file_of] + chunk_scores - best[candidates.file_of]
+    further = chunk_scores - best[candidates.file_of]
     within = np.lexsort((candidates.chunks, -chunk_scores, candidates.file_of))
-    first = np.zeros(len(scores), bool)
-    first[within[np.flatnonzero(np.diff(candidates.file_of[within], prepend=-1))]] = True
-    scores = np.where(first, scores, scores - np.float32(weights.repeat))
-    order = np.lexsort((candidates.chunks, -scores))
-    return [Ranked(int(candidates.chunks[at]), float(scores[at]), _why(candidates, weights, int(at))) for at in order]
+    begins = np.flatnonzero(np.diff(candidates.file_of[within], prepend=-1))
+    better = np.arange(len(within)) - np.repeat(begins, np.diff(begins, append=len(within)))  # chunks of the same file
+    further[within] -= np.float32(weights.repeat) * better
+    scores = file_scores + further
+    for at in np.lexsort((candidates.chunks, -scores)):
+        why = _worth(candidates.file_features[candidates.file_of[at]], weights)
+        if further[at]:
+            why["further_chunk"] = round(float(further[at]), 3)
+        yield Ranked(int(candidates.chunks[at]), float(scores[at]), why)
 
 
-def _why(candidates: Candidates, weights: Weights, chunk: int) -> dict[str, float]:
-    of_file = candidates.file_features[candidates.file_of[chunk]] * weights.file
-    return {
-        name: round(float(value), 3)
-        for name, value in sorted(zip(FILE, of_file, strict=True), key=lambda item: -abs(item[1]))
-        if abs(value) >= 0.0005
-    }
+def _worth(features: Floats, weights: Weights) -> dict[str, float]:
+    """Return what each feature of a file adds to its score, the largest first."""
+    worth = zip(FILE, (features * weights.file).tolist(), strict=True)
+    return {name: round(value, 3) for name, value in sorted(worth, key=lambda item: -abs(item[1])) if round(value, 3)}
