@@ -141,15 +141,14 @@ def candidates(
         "folder_words": _folder_words(scope, three_words)[files],
         **_of_paths(stemmer, question, terms, named.rarity, [scope.places[file][0] for file in files]),
     }
-    parts = _parts(connection, scope.chunks[chunks])
     return Candidates(
         files=files,
         file_features=np.stack([columns[name] for name in FILE], 1).astype(np.float32),
         chunks=chunks,
         file_of=file_of,
-        chunk_features=np.stack([lexical.chunks[chunks], _from_greatest(cosines), defines, parts > 1], 1).astype(
-            np.float32
-        ),
+        chunk_features=np.stack(
+            (lexical.chunks[chunks], _from_greatest(cosines), defines, scope.later_part[chunks]), 1
+        ).astype(np.float32),
         found=lexical.found,
         best_cosine=float(near.cosines[0]) if len(near.cosines) else 0.0,
     )
@@ -228,12 +227,7 @@ def _referenced(connection: sqlite3.Connection, scope: Scope, files: Ids) -> Flo
 
 def _folder_words(scope: Scope, three_words: Floats) -> Floats:
     """Return, for each file in scope, the greatest value of all files of its folder."""
-    most: dict[str, float] = {}
-    folders = [places[0].path.rpartition("/")[0] for places in scope.places]
-    for folder, value in zip(folders, three_words.tolist(), strict=True):
-        if value > most.get(folder, 0.0):
-            most[folder] = value
-    return np.array([most.get(folder, 0.0) for folder in folders], np.float32)
+    return _most(three_words, scope.folder_of, int(scope.folder_of.max(initial=-1)) + 1)[scope.folder_of]
 
 
 def _is_for_another_platform(path: PurePosixPath) -> bool:
@@ -246,12 +240,6 @@ def _is_for_another_platform(path: PurePosixPath) -> bool:
 
 def _plain(name: str) -> str:
     return "".join(character for character in name.lower() if character.isalnum())
-
-
-def _parts(connection: sqlite3.Connection, chunk_ids: Ids) -> Ids:
-    ids = ",".join(map(str, chunk_ids.tolist()))
-    rows = connection.execute(f"SELECT part FROM chunks WHERE id IN ({ids}) ORDER BY id").fetchall()
-    return np.array([row[0] for row in rows], np.int64)
 
 
 def _top(scores: Floats, count: int) -> Ids:

@@ -37,13 +37,11 @@ def nearest(vectors: dict[int, Vectors], questions: dict[int, Floats], scope: Sc
     """Find the nearest chunks. `vectors` and `questions` (each [dimension], of unit length) are by model."""
     positions, cosines = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     for model_id in scope.models:
-        mine = np.flatnonzero((scope.embeddings > 0) & (scope.model_of[scope.file_of] == model_id))
-        order = mine[np.argsort(scope.embeddings[mine], kind="stable")]
-        sorted_ids = scope.embeddings[order]
-        ids, scores = vectors[model_id].nearest(questions[model_id], np.unique(sorted_ids), NEAREST)
-        first, last = np.searchsorted(sorted_ids, ids), np.searchsorted(sorted_ids, ids, side="right")
+        mine = scope.embedded(model_id)
+        ids, scores = vectors[model_id].nearest(questions[model_id], mine.distinct, NEAREST)
+        first, last = np.searchsorted(mine.ids, ids), np.searchsorted(mine.ids, ids, side="right")
         # one embedding may be that of several chunks
-        positions += [order[a:b] for a, b in zip(first, last, strict=True)]
+        positions += [mine.chunks[a:b] for a, b in zip(first, last, strict=True)]
         cosines += [np.full(b - a, score, np.float32) for a, b, score in zip(first, last, scores, strict=True)]
     found, scores = np.concatenate(positions), np.concatenate(cosines)
     best = np.lexsort((found, -scores))

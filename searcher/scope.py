@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kuberian.errors import RepositoryError, UsageError
 from kuberian.store import repositories
@@ -65,14 +66,24 @@ class FileVectors:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedded:
+    """Chunks with an embedding, by position, in the order of the embeddings' ids; `distinct` has each id once."""
+
+    chunks: Ids
+    ids: Ids
+    distinct: Ids
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """The files and chunks that may answer; a file is a blob at its first place.
 
     Files and chunks are known by their position here: `blobs` [files] and `chunks` [chunks] are their ids, ascending;
-    `file_of` [chunks] is the position of a chunk's file. `places` are, per file, its paths in order, and `path_ids`
-    [files] the id of the first. `embeddings` [chunks] are the ids of the chunks' embeddings under the model of the
-    file's snapshot, 0 where there is none. `models` are the ids of the snapshots' models, and `model_of` [files] which
-    of them is a file's (0: none yet). `vectors` are the files', by model.
+    `file_of` [chunks] is the position of a chunk's file. `places` are, per file, its paths in order, `path_ids` [files]
+    the id of the first, and `folder_of` [files] numbers their folders. `embeddings` [chunks] are the ids of the chunks'
+    embeddings under the model of the file's snapshot, 0 where there is none, and `later_part` [chunks] tells of chunks
+    that they are not the head of their definition. `models` are the ids of the snapshots' models, and `model_of`
+    [files] which of them is a file's (0: none yet). `vectors` are the files', by model.
     """
 
     blobs: Ids
@@ -83,10 +94,22 @@ class Scope:
     chunks: Ids
     file_of: Ids
     embeddings: Ids
+    later_part: npt.NDArray[np.bool_]
+    folder_of: Ids
     models: tuple[int, ...]
     vectors: dict[int, FileVectors]
     repositories: tuple[str, ...]
+    _embedded: dict[int, Embedded] = field(default_factory=dict)
     references: dict[str, int] = field(default_factory=dict)  # `lexical.references` of names that were looked up
+
+    def embedded(self, model_id: int) -> Embedded:
+        """Return the chunks' embeddings under a model. Remembered: every question needs them."""
+        if model_id not in self._embedded:
+            chunks = np.flatnonzero((self.embeddings > 0) & (self.model_of[self.file_of] == model_id))
+            chunks = chunks[np.argsort(self.embeddings[chunks], kind="stable")]
+            ids = self.embeddings[chunks]
+            self._embedded[model_id] = Embedded(chunks, ids, np.unique(ids))
+        return self._embedded[model_id]
 
     @property
     def coverage(self) -> float:
@@ -133,15 +156,17 @@ def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
     connection.executemany("INSERT INTO scope_blobs VALUES(?, ?)", zip(files, model_of, strict=True))
     rows = connection.execute(
         """
-        SELECT chunks.id, chunks.blob_id, coalesce(embeddings.id, 0) FROM scope_blobs
+        SELECT chunks.id, chunks.blob_id, coalesce(embeddings.id, 0), part > 1 FROM scope_blobs
         JOIN chunks ON chunks.blob_id = scope_blobs.blob_id
         LEFT JOIN embeddings ON embeddings.passage = chunks.passage AND embeddings.model_id = scope_blobs.model_id
         ORDER BY chunks.id
         """
     ).fetchall()
-    table: Ids = np.array(rows, np.int64).reshape(len(rows), 3)
+    table: Ids = np.array(rows, np.int64).reshape(len(rows), 4)
     blobs: Ids = np.fromiter(files, np.int64, len(files))
     models = tuple(sorted(set(model_of) - {0}))
+    of_files = [file.places[0].path.rpartition("/")[0] for file in files.values()]
+    folders: dict[str, int] = {}
     return Scope(
         blobs=blobs,
         places=[file.places for file in files.values()],
@@ -151,6 +176,8 @@ def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
         chunks=table[:, 0],
         file_of=np.searchsorted(blobs, table[:, 1]),
         embeddings=table[:, 2],
+        later_part=table[:, 3] > 0,
+        folder_of=np.array([folders.setdefault(folder, len(folders)) for folder in of_files], np.int64),
         models=models,
         vectors={model_id: _file_vectors(connection, blobs, files, model_id) for model_id in models},
         repositories=tuple(snapshot.repository for snapshot in chosen),
