@@ -34,7 +34,7 @@ from searcher.ranking import Weights, fitted
 
 PENALTY = 0.25  # of 0.1, 0.25, 0.5 and 1 the best by leave-one-repository-out
 # What too few of the repositories have to be fitted is set beforehand.
-FIXED = {"other_platform": -2.0, "aside": -1.5}
+FIXED = {"other_platform": -3.0, "aside": -1.5}
 NEGATIVE = {"header", "data", "test", "documentation", "part"}
 FREE = {"size", "entry", "referenced"}
 # Names that are asked for of each repository, and what such a question counts beside an annotated one.

@@ -63,7 +63,7 @@ class BlobStore:
         hint = detect(path) or ""
         content = read_text(path, data, max_bytes=len(data))  # the size was the caller's question
         text = storable(content.text) if isinstance(content, Text) else None
-        language = (hint or detect(path, text[:256]) or "") if text is not None else hint
+        language = (detect(path, text) or "") if text is not None else hint
         old = self._connection.execute("SELECT id FROM blobs WHERE oid = ? AND hint = ?", (oid, hint)).fetchone()
         if old:
             remove_chunks(self._connection, old[0])

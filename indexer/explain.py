@@ -76,7 +76,7 @@ def _explain(repository: Repository, file: TreeFile, verdicts: Verdicts, max_byt
     content = read_text(file.path, read[0], max_bytes=len(read[0]))
     if isinstance(content, Skipped):
         return Explanation(file.path, content.reason, None, labels, [])
-    language = detect(file.path, content.text[:256])
+    language = detect(file.path, content.text)
     return Explanation(file.path, None, language, labels, cut(content.text, language))
 
 

@@ -32,11 +32,16 @@ _CPP_HEADER = re.compile(
 )
 
 
-def detect(path: str, head: str = "") -> str | None:
+# Characters in which a C++ header's first class is found, below a long licence too.
+HEAD = 16_384
+
+
+def detect(path: str, text: str = "") -> str | None:
     """The language of a file as results name it, by its name, its extension, or the interpreter in its first line.
 
-    `head`: the beginning of the text; a few thousand characters are enough. None: text of no known language.
+    `text`: its content, of which the beginning is looked at. None: text of no known language.
     """
+    head = text[:HEAD]
     name = path.rsplit("/", 1)[-1].lower()
     found = _BY_FILENAME.get(name)
     if found is None and name.startswith(("dockerfile.", "containerfile.")):

@@ -52,10 +52,11 @@ def _sureness(asked: list[str], found: Defined) -> float:
     """Tell how surely a definition is the one that is asked for, by the parts of its qualified name."""
     if found.name.lower() != asked[-1].lower():
         return 0.0
-    scoped = [part.lower() for part in re.split(r"\W+", found.symbol) if part]
-    if len(asked) > 1 and scoped[-len(asked) :] == [part.lower() for part in asked]:
-        return QUALIFIED
+    scoped = [part for part in re.split(r"\W+", found.symbol) if part]
+    end = scoped[-len(asked) :]
     worth = TYPE if found.kind in _TYPES else CALLED if found.kind in _CALLED else VALUE
-    if len(scoped) > 1 and found.kind not in _TYPES:
+    if len(asked) > 1 and [part.lower() for part in end] == [part.lower() for part in asked]:
+        worth = QUALIFIED
+    elif len(scoped) > 1 and found.kind not in _TYPES:
         worth *= INSIDE
-    return worth if found.name == asked[-1] else worth * OTHER_CASE
+    return worth if end[-len(asked) :] == asked[-len(end) :] else worth * OTHER_CASE

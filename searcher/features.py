@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,8 +22,8 @@ from searcher.scope import Place, Scope
 from searcher.stems import Stemmer
 
 # Files that each kind of evidence proposes; the others' evidence is then looked up for all of them.
-PROPOSED = 40
-PROPOSED_BY_PATH = 20
+PROPOSED = 25
+PROPOSED_BY_PATH = 12
 
 FILE = (
     "words_best",  # the best chunk's words, relative to the best of all chunks
@@ -65,7 +65,8 @@ _DATA = word_set("css csproj html ini json lock props properties scss toml xml y
 _PLATFORMS = {
     "win": frozenset({"mingw", "msvc", "win", "win32", "win64", "windows"}),
     "darwin": frozenset({"apple", "darwin", "ios", "macos", "osx"}),
-    "linux": frozenset({"linux", "posix", "unix"}),
+    "linux": frozenset({"linux"}),
+    "unix": frozenset({"posix", "unix"}),
     "other": word_set(
         """
     aix android bsd cygwin dragonfly freebsd haiku hurd ibmi netbsd openbsd os390 qnx solaris sunos zos
@@ -194,9 +195,9 @@ def _of_paths(
     """Return the features that the files' paths and labels give."""
     worth = {stem: rarity[term] for term, stem in terms.items()}
     total = sum(worth.values()) or 1.0
-    paths = [PurePosixPath(place.path) for place in places]
+    paths = [_Path.of(place.path) for place in places]
     named = stemmer.stems([path.stem for path in paths])
-    folders = stemmer.stems([str(path.parent) for path in paths])
+    folders = stemmer.stems([path.folder for path in paths])
     identifiers = {_plain(words(identifier)[-1]) for identifier in question.identifiers if words(identifier)}
     asked_platforms = set(question.terms) & set().union(*_PLATFORMS.values())
     columns: dict[str, list[float]] = {
@@ -205,11 +206,11 @@ def _of_paths(
         "named_like": [_plain(path.stem) in identifiers for path in paths],
         "entry": [path.stem.lower() in _ENTRY for path in paths],
         "header": [path.name.endswith(_HEADERS) for path in paths],
-        "data": [path.suffix[1:].lower() in _DATA for path in paths],
+        "data": [path.extension in _DATA for path in paths],
         "test": ["test" in place.labels for place in places],
         "documentation": ["documentation" in place.labels for place in places],
         "aside": [bool(place.labels & _ASIDE) for place in places],
-        "other_platform": [not asked_platforms and _is_for_another_platform(path) for path in paths],
+        "other_platform": [not asked_platforms and _is_for_another_platform(place.path) for place in places],
     }
     return {name: np.array(column, np.float32) for name, column in columns.items()}
 
@@ -217,7 +218,7 @@ def _of_paths(
 def _referenced(connection: sqlite3.Connection, scope: Scope, files: Ids) -> Floats:
     counts = []
     for file in files:
-        name = PurePosixPath(scope.places[file][0].path).name.partition(".")[0]
+        name = scope.places[file][0].path.rpartition("/")[2].partition(".")[0]
         if name not in scope.references:
             scope.references[name] = references(connection, name, scope)
         counts.append(scope.references[name])
@@ -230,12 +231,31 @@ def _folder_words(scope: Scope, three_words: Floats) -> Floats:
     return _most(three_words, scope.folder_of, int(scope.folder_of.max(initial=-1)) + 1)[scope.folder_of]
 
 
-def _is_for_another_platform(path: PurePosixPath) -> bool:
-    found = set(words(str(path).lower().replace("_", " ")))
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """A path taken apart: "a/b.test.ts" has the folder "a", the stem "b.test" and the extension "ts"."""
+
+    folder: str
+    name: str
+    stem: str
+    extension: str
+
+    @classmethod
+    @lru_cache(maxsize=65536)
+    def of(cls, path: str) -> _Path:
+        folder, _, name = path.rpartition("/")
+        stem, dot, extension = name.rpartition(".")
+        return cls(folder, name, stem, extension.lower()) if stem and dot else cls(folder, name, name, "")
+
+
+@lru_cache(maxsize=65536)
+def _is_for_another_platform(path: str) -> bool:
+    found = set(words(path.lower().replace("_", " ")))
     families = {family for family, names in _PLATFORMS.items() if found & names}
     here = next((family for family in _PLATFORMS if sys.platform.startswith(family)), "other")
-    unix = here != "win" and "linux" in families  # what is for any Unix is for this one
-    return bool(families) and here not in families and not unix
+    if here in families:
+        return False
+    return bool(families - {"unix"}) or (here == "win" and "unix" in families)
 
 
 def _plain(name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -94,7 +95,7 @@ def path_terms(connection: sqlite3.Connection, terms: list[str], scope: Scope) -
     weighed = np.zeros(len(ids), np.float32)
     for term in terms:
         rows = connection.execute("SELECT rowid FROM path_words WHERE path_words MATCH ?", (f'"{term}"',)).fetchall()
-        found = np.flatnonzero(np.isin(ids, np.fromiter((row[0] for row in rows), np.int64, len(rows))))
+        found = np.flatnonzero(np.isin(ids, np.fromiter(chain.from_iterable(rows), np.int64, len(rows))))
         rarity[term] = _idf(len(found), len(ids))
         weighed[order[found]] += rarity[term]
     return PathTerms(rarity, weighed)
@@ -130,6 +131,6 @@ def positions(connection: sqlite3.Connection, match: str, scope: Scope) -> Posit
         "SELECT rowid FROM chunk_words WHERE chunk_words MATCH ? AND rowid BETWEEN ? AND ?",
         (match, int(scope.chunks[0]), int(scope.chunks[-1])),
     ).fetchall()
-    ids: Ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+    ids: Ids = np.fromiter(chain.from_iterable(rows), np.int64, len(rows))
     at = np.searchsorted(scope.chunks, ids)
     return at[scope.chunks[at] == ids]

@@ -29,7 +29,8 @@ def inflate(stored: bytes) -> str:
 
 def lines_of(text: str) -> list[str]:
     r"""Return the lines of a text without their ends. Only "\n" ends a line, as in grep and git."""
-    return [line.removesuffix("\r") for line in text.split("\n")]
+    lines = text.split("\n")
+    return [line.removesuffix("\r") for line in lines] if "\r" in text else lines
 
 
 def slice_lines(lines: list[str], start_line: int, end_line: int) -> str:
