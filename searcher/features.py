@@ -18,7 +18,7 @@ from searcher import meaning
 from searcher.definitions import defining
 from searcher.lexical import Lexical, path_terms, references, weigh
 from searcher.question import Question
-from searcher.scope import Place, Scope
+from searcher.scope import Scope
 from searcher.stems import Stemmer
 
 # Files that each kind of evidence proposes; the others' evidence is then looked up for all of them.
@@ -40,7 +40,7 @@ FILE = (
     "defines_one",  # it defines an identifier of a sentence
     "size",  # natural logarithm of the number of chunks, minus the mean of all files
     "entry",  # named as files are that hold a folder's main part or its interface: index, mod, main …
-    "header",  # a C header or declarations without code
+    "header",  # declarations of what a file beside it holds: a C header, a type stub
     "data",  # configuration or markup
     "other_platform",  # for an operating system that is neither this machine's nor asked for
     "referenced",  # natural logarithm of the number of files that have the file's name as a word, minus the mean
@@ -59,7 +59,16 @@ CHUNK = (
 
 _ASIDE = frozenset({"benchmark", "compatibility", "declaration", "example", "generated", "vendored"})
 _ENTRY = frozenset({"__init__", "index", "init", "lib", "main", "mod"})
-_HEADERS = (".h", ".hpp", ".hh", ".hxx", ".pyi", ".d.ts", ".mli")
+# By the end of a file's name, what ends the name of the file that it declares.
+_DECLARES = {
+    ".h": (".c", ".cc", ".cpp", ".cxx", ".m", ".mm"),
+    ".hh": (".cc", ".cpp"),
+    ".hpp": (".cpp", ".cc"),
+    ".hxx": (".cxx",),
+    ".pyi": (".py",),
+    ".d.ts": (".js", ".mjs", ".cjs"),
+    ".mli": (".ml",),
+}
 _DATA = word_set("css csproj html ini json lock props properties scss toml xml yaml yml cfg")
 # Families of operating systems by the words that paths have for them, and by what `sys.platform` begins with.
 _PLATFORMS = {
@@ -140,7 +149,7 @@ def candidates(
         "size": np.log(sizes[files] + 1) - np.log(sizes + 1).mean(),
         "referenced": _referenced(connection, scope, files),
         "folder_words": _folder_words(scope, three_words)[files],
-        **_of_paths(stemmer, question, terms, named.rarity, [scope.places[file][0] for file in files]),
+        **_of_paths(stemmer, question, terms, named.rarity, scope, files),
     }
     return Candidates(
         files=files,
@@ -190,11 +199,12 @@ def _proposed(
 
 
 def _of_paths(
-    stemmer: Stemmer, question: Question, terms: dict[str, str], rarity: dict[str, float], places: list[Place]
+    stemmer: Stemmer, question: Question, terms: dict[str, str], rarity: dict[str, float], scope: Scope, files: Ids
 ) -> dict[str, Floats]:
     """Return the features that the files' paths and labels give."""
     worth = {stem: rarity[term] for term, stem in terms.items()}
     total = sum(worth.values()) or 1.0
+    places = [scope.places[file][0] for file in files]
     paths = [_Path.of(place.path) for place in places]
     named = stemmer.stems([path.stem for path in paths])
     folders = stemmer.stems([path.folder for path in paths])
@@ -205,7 +215,7 @@ def _of_paths(
         "path_name": [sum(stem in worth for stem in set(stems)) / max(len(set(stems)), 1) for stems in named],
         "named_like": [_plain(path.stem) in identifiers for path in paths],
         "entry": [path.stem.lower() in _ENTRY for path in paths],
-        "header": [path.name.endswith(_HEADERS) for path in paths],
+        "header": [_is_header(place.path, scope.paths) for place in places],
         "data": [path.extension in _DATA for path in paths],
         "test": ["test" in place.labels for place in places],
         "documentation": ["documentation" in place.labels for place in places],
@@ -229,6 +239,15 @@ def _referenced(connection: sqlite3.Connection, scope: Scope, files: Ids) -> Flo
 def _folder_words(scope: Scope, three_words: Floats) -> Floats:
     """Return, for each file in scope, the greatest value of all files of its folder."""
     return _most(three_words, scope.folder_of, int(scope.folder_of.max(initial=-1)) + 1)[scope.folder_of]
+
+
+def _is_header(path: str, paths: frozenset[str]) -> bool:
+    return any(
+        path.removesuffix(end) + source in paths
+        for end, sources in _DECLARES.items()
+        if path.endswith(end)
+        for source in sources
+    )
 
 
 @dataclass(frozen=True, slots=True)

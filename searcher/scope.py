@@ -83,7 +83,8 @@ class Scope:
     the id of the first, and `folder_of` [files] numbers their folders. `embeddings` [chunks] are the ids of the chunks'
     embeddings under the model of the file's snapshot, 0 where there is none, and `later_part` [chunks] tells of chunks
     that they are not the head of their definition. `models` are the ids of the snapshots' models, and `model_of`
-    [files] which of them is a file's (0: none yet). `vectors` are the files', by model.
+    [files] which of them is a file's (0: none yet). `vectors` are the files', by model. `paths` are the first
+    places' paths.
     """
 
     blobs: Ids
@@ -99,6 +100,7 @@ class Scope:
     models: tuple[int, ...]
     vectors: dict[int, FileVectors]
     repositories: tuple[str, ...]
+    paths: frozenset[str]
     _embedded: dict[int, Embedded] = field(default_factory=dict)
     references: dict[str, int] = field(default_factory=dict)  # `lexical.references` of names that were looked up
 
@@ -181,6 +183,7 @@ def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
         models=models,
         vectors={model_id: _file_vectors(connection, blobs, files, model_id) for model_id in models},
         repositories=tuple(snapshot.repository for snapshot in chosen),
+        paths=frozenset(file.places[0].path for file in files.values()),
     )
 
 
