@@ -3,7 +3,7 @@
     python -m benchmarks.history DIR CLONE…   # CLONE…: full clones, bare or not; makes DIR/queries.json and DIR/repos
     python -m benchmarks.retrieval --data DIR
 
-Of each clone the newest 40 commits that change one to five source files and have a telling subject. Every commit gives
+Of each clone the newest 20 commits that change one to five source files and have a telling subject. Every commit gives
 two questions: which files changed (category "files"), and which of their lines (category "lines").
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 from indexer.languages import detect
 from indexer.noise import labels
 
-PER_PROJECT = 40
+PER_PROJECT = 20
 LEAST_WORDS = 4
 MOST_FILES = 5
 
