@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -23,6 +24,9 @@ from searcher.ranking import Ranked, Weights, fitted, rank
 from searcher.results import Result, SearchResults
 from searcher.scope import Filters, Scope, scope
 from searcher.stems import Stemmer
+
+# How long new embeddings of a running index run may stay unseen.
+FRESH_SECONDS = 5.0
 
 # More results than anyone reads; ranking has seen hundreds of chunks by then.
 MOST_RESULTS = 200
@@ -44,6 +48,8 @@ class Searcher:
         self._connection = self._home.reader()
         self._stemmer = Stemmer(self._connection)
         self._seen: object = None  # the state of the database that what follows was read from
+        self._seen_chunks: object = None
+        self._seen_at = 0.0
         self._scopes: dict[Filters, Scope] = {}
         self._vectors: dict[int, Vectors] = {}
         self._encoders: dict[int, Encoder] = {}
@@ -138,10 +144,12 @@ class Searcher:
     def _scope(self, filters: Filters) -> Scope:
         """Return the scope, from the last question if it was asked of the same chunks and nothing was indexed since."""
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        if version != self._seen:
+        if version != self._seen and not self._lasts():
             self._scopes.clear()
             self._vectors.clear()
             self._seen = version
+            self._seen_chunks = self._chunks_now()
+            self._seen_at = time.monotonic()
         if filters not in self._scopes:
             self._scopes.clear()  # one is enough: whoever asks again mostly asks the same chunks
             self._scopes[filters] = scope(self._connection, filters)
@@ -151,6 +159,25 @@ class Searcher:
                 dimension = _model(self._connection, model_id)[1]
                 self._vectors[model_id] = Vectors(self._connection, self._home, model_id, dimension)
         return found
+
+    def _lasts(self) -> bool:
+        """Tell whether what was read before may serve a moment longer, though the database has changed.
+
+        An index run commits embeddings every other second, and reading all of a large repository's chunks anew for each
+        would cost more than the questions. Without one running, and when chunks came or went, it never lasts.
+        """
+        return (
+            self._home.is_being_written()
+            and time.monotonic() - self._seen_at < FRESH_SECONDS
+            and self._chunks_now() == self._seen_chunks
+        )
+
+    def _chunks_now(self) -> tuple[object, ...]:
+        snapshots = self._connection.execute("SELECT id, model_id, indexed_at FROM snapshots ORDER BY id").fetchall()
+        counts = self._connection.execute(
+            "SELECT (SELECT max(id) FROM chunks), (SELECT count(*) FROM blobs)"
+        ).fetchone()
+        return (*snapshots, counts)
 
     def _embed(self, model_id: int, text: str) -> npt.NDArray[np.float32]:
         if model_id not in self._encoders:

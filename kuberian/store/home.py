@@ -204,6 +204,10 @@ class Home:
     def _nothing_yet(self) -> HomeError:
         return HomeError(f"nothing is indexed in {self.folder} yet: run `kuberian index PATH` first")
 
+    def is_being_written(self) -> bool:
+        """Tell whether an index run seems to be at work (one that was killed leaves that behind until the next)."""
+        return (self.folder / HOLDER).exists()
+
     def _holder(self) -> str:
         try:
             holder = json.loads((self.folder / HOLDER).read_text(encoding="utf-8"))
