@@ -11,7 +11,7 @@ from kuberian.store.vectors import STORED, Floats, Halves, Ids, Vectors
 from searcher.scope import Scope
 
 # Chunks that are looked for among all; their files are candidates.
-NEAREST = 200
+NEAREST = 100
 
 # Rows of float16 that are widened to float32 at a time: 6 MB with 384 dimensions.
 _ROWS = 4096
