@@ -15,6 +15,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
+from kuberian.store.texts import storable
 from kuberian.store.vectors import Floats, Ids
 from searcher.scope import Scope
 
@@ -105,7 +106,7 @@ def references(connection: sqlite3.Connection, name: str, scope: Scope) -> int:
     """Return in how many files of the scope a name occurs as a word."""
     if not name:
         return 0
-    quoted = name.replace('"', "")
+    quoted = storable(name).replace('"', "")
     return len(np.unique(scope.file_of[positions(connection, f'"{quoted}"', scope)]))
 
 

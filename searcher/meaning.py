@@ -70,8 +70,8 @@ def of_chunks(connection: sqlite3.Connection, questions: dict[int, Floats], scop
         rows = connection.execute(
             f"SELECT vector FROM embeddings WHERE id IN ({','.join(map(str, ids.tolist()))}) ORDER BY id"
         ).fetchall()
-        vectors = np.frombuffer(b"".join(row[0] for row in rows), STORED).reshape(len(rows), -1)
-        if len(rows):
+        if rows:
+            vectors = np.frombuffer(b"".join(row[0] for row in rows), STORED).reshape(len(rows), -1)
             cosines[mine] = _cosines(vectors, questions[model_id])[np.searchsorted(ids, wanted[mine])]
     return cosines
 

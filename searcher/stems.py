@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from kuberian.store.texts import storable
 from kuberian.words import TOKENIZER, searchable
 
 
@@ -32,7 +33,7 @@ class Stemmer:
             self._connection.execute(statement)
         self._connection.executemany(
             "INSERT INTO temp.stem_texts(rowid, text) VALUES(?, ?)",
-            [(number, searchable(text)) for number, text in enumerate(texts)],
+            [(number, searchable(storable(text))) for number, text in enumerate(texts)],
         )
         found: list[list[str]] = [[] for _ in texts]
         for term, number in self._connection.execute("SELECT term, doc FROM temp.stems ORDER BY doc, offset"):
