@@ -164,12 +164,12 @@ def print_parts(queries: Sequence[Query], repositories: Path, home: Path) -> Non
     words = dict.fromkeys(("words_best", "words_three", "words_file"), 1.0)
     meaning = dict.fromkeys(("meaning_three", "meaning_mean", "meaning_path", "meaning_outline"), 1.0)
     all_weights = fitted()
-    repeat = all_weights.repeat
+    repeat = (all_weights.repeat, all_weights.repeat_later)
     tried: dict[str, Chooser] = {
         "reciprocal rank fusion": fused,
-        "words alone": Weights.of(words, {"words": 1.0}, repeat),
-        "meaning alone": Weights.of(meaning, {"meaning": 1.0}, repeat),
-        "words and meaning": Weights.of({**words, **meaning}, {"words": 1.0, "meaning": 1.0}, repeat),
+        "words alone": Weights.of(words, {"words": 1.0}, *repeat),
+        "meaning alone": Weights.of(meaning, {"meaning": 1.0}, *repeat),
+        "words and meaning": Weights.of({**words, **meaning}, {"words": 1.0, "meaning": 1.0}, *repeat),
         "all": all_weights,
         **{f"without {name}": all_weights.without(name) for name in FILE},
     }

@@ -2,8 +2,8 @@
 
 Both are conditional logit models (McFadden, 1974; over documents it is ListNet's loss, Cao et al., ICML 2007):
 exp(score) is proportional to how likely a file holds the answer, and a chunk of it is the answer. A file's best chunk
-stands for the file; a further chunk stands as far below as it is less likely, and `repeat` more for each chunk of the
-file that is better: it must earn its place.
+stands for the file; a further chunk stands as far below as it is less likely, and more for each chunk of the file that
+is better: `repeat` among the first results, which show where to look, `repeat_later` after them.
 `benchmarks.fit_ranking` fits the weights, `searcher/weights.json` holds them with its report.
 """
 
@@ -21,19 +21,23 @@ import numpy as np
 from kuberian.store.vectors import Floats
 from searcher.features import CHUNK, FILE, Candidates
 
+# The results that are for an overview, of different files if they can be; those after them are for reading on.
+FIRST = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """What each feature of a file [len(FILE)] and of a chunk [len(CHUNK)] is worth, and what a further chunk
-    of a file loses for each better one.
+    of a file loses for each better one, among the first results and after them.
     """
 
     file: Floats
     chunk: Floats
     repeat: float
+    repeat_later: float
 
     @classmethod
-    def of(cls, file: Mapping[str, float], chunk: Mapping[str, float], repeat: float) -> Weights:
+    def of(cls, file: Mapping[str, float], chunk: Mapping[str, float], repeat: float, repeat_later: float) -> Weights:
         """Return weights by the names of the features; what is not named is worth nothing.
 
         Raises ValueError for a name that no feature has.
@@ -44,6 +48,7 @@ class Weights:
             np.array([file.get(name, 0.0) for name in FILE], np.float32),
             np.array([chunk.get(name, 0.0) for name in CHUNK], np.float32),
             repeat,
+            repeat_later,
         )
 
     def without(self, *names: str) -> Weights:
@@ -52,6 +57,7 @@ class Weights:
             np.where([name in names for name in FILE], 0, self.file).astype(np.float32),
             np.where([name in names for name in CHUNK], 0, self.chunk).astype(np.float32),
             self.repeat,
+            self.repeat_later,
         )
 
 
@@ -59,7 +65,7 @@ class Weights:
 def fitted() -> Weights:
     """Return the weights that come with the program."""
     stored: dict[str, Any] = json.loads(resources.files("searcher").joinpath("weights.json").read_text())
-    return Weights.of(stored["file"], stored["chunk"], stored["repeat"])
+    return Weights.of(stored["file"], stored["chunk"], stored["repeat"], stored["repeat_later"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +86,19 @@ def rank(candidates: Candidates, weights: Weights) -> Iterator[Ranked]:
     further = chunk_scores - best[candidates.file_of]
     within = np.lexsort((candidates.chunks, -chunk_scores, candidates.file_of))
     begins = np.flatnonzero(np.diff(candidates.file_of[within], prepend=-1))
-    better = np.arange(len(within)) - np.repeat(begins, np.diff(begins, append=len(within)))  # chunks of the same file
-    further[within] -= np.float32(weights.repeat) * better
-    scores = file_scores + further
-    for at in np.lexsort((candidates.chunks, -scores)):
+    better = np.empty(len(within), np.float32)  # how many chunks of the same file are
+    better[within] = np.arange(len(within)) - np.repeat(begins, np.diff(begins, append=len(within)))
+    among_first = file_scores + further - weights.repeat * better
+    later = file_scores + further - weights.repeat_later * better
+    head = np.lexsort((candidates.chunks, -among_first))[:FIRST]
+    rest = np.lexsort((candidates.chunks, -later))
+    score = np.inf
+    for at, given in [(at, among_first[at]) for at in head] + [(at, later[at]) for at in rest[~np.isin(rest, head)]]:
+        score = min(score, float(given))  # a later chunk may have lost less than one among the first
         why = _worth(candidates.file_features[candidates.file_of[at]], weights)
-        if further[at]:
-            why["further_chunk"] = round(float(further[at]), 3)
-        yield Ranked(int(candidates.chunks[at]), float(scores[at]), why)
+        if score != file_scores[at]:
+            why["further_chunk"] = round(score - float(file_scores[at]), 3)
+        yield Ranked(int(candidates.chunks[at]), score, why)
 
 
 def _worth(features: Floats, weights: Weights) -> dict[str, float]:
