@@ -50,7 +50,7 @@ clean:
 $(VENV)/.installed: pyproject.toml
 	@echo "installing into $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[onednn]'
 	@touch $@
 
 $(VENV)/.test-installed: $(VENV)/.installed
