@@ -93,11 +93,18 @@ def found(container: Container, question: str) -> list[str]:
     return [result["path"] for result in json.loads(done.stdout)["results"]]
 
 
+def coverage(container: Container) -> float:
+    """Return how much of the one repository is embedded, 0 before there is anything."""
+    done = container.run("status", "--json")
+    snapshots = json.loads(done.stdout)["snapshots"] if done.returncode == 0 else []
+    return snapshots[0]["coverage"] if snapshots else 0
+
+
 def large_project(folder: Path) -> Path:
     """Make a repository that takes a while to index."""
     folder.mkdir()
-    for i in range(300):
-        body = "\n".join(f"    total += value * {i * j} + {j}  # step {j} of {i}" for j in range(30))
+    for i in range(1500):
+        body = "\n".join(f"    total += value * {i * j} + {j}  # step {j} of {i}" for j in range(10))
         (folder / f"module_{i}.py").write_text(f"def compute_{i}(value):\n    total = 0\n{body}\n    return total\n")
     commit_all(folder)
     return folder
@@ -206,7 +213,8 @@ def test_ended_mid_index_it_goes_on_where_it_was(
     container = make_container(large=large_project(tmp_path / "large"))
     cron = container.start("cron", environment=EVERY_MINUTE)
     log = Log(cron)
-    log.wait_for("embedding passages")
+    while coverage(container) == 0:
+        assert cron.poll() is None, log.lines
     told = time.monotonic()
     os.kill(main_process(cron), how)
     cron.wait(10)
@@ -214,7 +222,7 @@ def test_ended_mid_index_it_goes_on_where_it_was(
     if how is signal.SIGTERM:
         assert cron.returncode == 0
         log.wait_for("stopped")
-    before = json.loads(container.run("status", "--json").stdout)["snapshots"][0]["coverage"]
+    before = coverage(container)
     done = container.run("index", "--json", "/repositories/large")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
