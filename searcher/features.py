@@ -102,6 +102,18 @@ class Candidates:
     best_cosine: float
 
 
+_NO_IDS: Ids = np.empty(0, np.int64)
+_NONE = Candidates(
+    files=_NO_IDS,
+    file_features=np.empty((0, len(FILE)), np.float32),
+    chunks=_NO_IDS,
+    file_of=_NO_IDS,
+    chunk_features=np.empty((0, len(CHUNK)), np.float32),
+    found=False,
+    best_cosine=0.0,
+)
+
+
 def candidates(
     connection: sqlite3.Connection,
     stemmer: Stemmer,
@@ -111,6 +123,8 @@ def candidates(
     scope: Scope,
 ) -> Candidates:
     """Collect the files that may answer and what is known of them. `embedded` is the question's vector, by model."""
+    if not len(scope.chunks):
+        return _NONE
     terms = _distinct_stems(stemmer, question.terms)
     lexical = weigh(connection, list(terms), scope)
     named = path_terms(connection, list(terms), scope)
@@ -124,7 +138,7 @@ def candidates(
     inside[files] = True
     chunks = np.flatnonzero(inside[scope.file_of])
     file_of = np.searchsorted(files, scope.file_of[chunks])
-    cosines = np.nan_to_num(meaning.of_chunks(connection, embedded, scope, chunks), nan=0.0)
+    cosines = meaning.of_chunks(connection, embedded, scope, chunks)
     defines = np.zeros(len(chunks), np.float32)
     for position, sure in definitions.items():
         at = int(np.searchsorted(chunks, position))
@@ -132,7 +146,6 @@ def candidates(
             defines[at] = sure
 
     count = len(files)
-    sizes = np.bincount(scope.file_of, minlength=len(scope.blobs))
     three_cosines = _best_three(cosines, file_of, count)
     means = np.bincount(file_of, cosines, count) / np.maximum(np.bincount(file_of, minlength=count), 1)
     defined = _most(defines, file_of, count)
@@ -146,7 +159,7 @@ def candidates(
         "meaning_outline": of_files.outlines[files] - _greatest(of_files.outlines),
         "defines": defined if question.is_identifier else np.zeros(count),
         "defines_one": np.zeros(count) if question.is_identifier else defined,
-        "size": np.log(sizes[files] + 1) - np.log(sizes + 1).mean(),
+        "size": np.log(scope.sizes[files] + 1) - np.log(scope.sizes + 1).mean(),
         "referenced": _referenced(connection, scope, files),
         "folder_words": _folder_words(scope, three_words)[files],
         **_of_paths(stemmer, question, terms, named.rarity, scope, files),
@@ -255,7 +268,6 @@ class _Path:
     """A path taken apart: "a/b.test.ts" has the folder "a", the stem "b.test" and the extension "ts"."""
 
     folder: str
-    name: str
     stem: str
     extension: str
 
@@ -264,7 +276,7 @@ class _Path:
     def of(cls, path: str) -> _Path:
         folder, _, name = path.rpartition("/")
         stem, dot, extension = name.rpartition(".")
-        return cls(folder, name, stem, extension.lower()) if stem and dot else cls(folder, name, name, "")
+        return cls(folder, stem, extension.lower()) if stem and dot else cls(folder, name, "")
 
 
 @lru_cache(maxsize=65536)

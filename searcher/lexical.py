@@ -62,13 +62,10 @@ class _Postings:
 
 
 def weigh(connection: sqlite3.Connection, terms: list[str], scope: Scope) -> Lexical:
-    """Look the terms up in full text and weigh every chunk and file in scope."""
+    """Look the terms up in full text and weigh every chunk and file in scope, which must have some."""
     chunks = np.zeros(len(scope.chunks), np.float32)
     files = np.zeros(len(scope.blobs), np.float32)
-    if not len(scope.chunks):
-        return Lexical(chunks, files, found=False)
-    sizes = np.bincount(scope.file_of, minlength=len(files)).astype(np.float32)
-    length = K1 * (1 - B + B * sizes / max(float(sizes.mean()), 1.0))
+    length = K1 * (1 - B + B * scope.sizes / max(float(scope.sizes.mean()), 1.0))
     for term in terms:
         postings = _postings(connection, term, scope)
         if not len(postings.anywhere):

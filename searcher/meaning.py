@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kuberian.store.vectors import STORED, Floats, Halves, Ids, Vectors
+from kuberian.store.vectors import Floats, Ids, Vectors, cosines, stored_cosines
 from searcher.scope import Scope
 
 # Chunks that are looked for among all; their files are candidates.
 NEAREST = 100
-
-# Rows of float16 that are widened to float32 at a time: 6 MB with 384 dimensions.
-_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +32,15 @@ class FileCosines:
 
 def nearest(vectors: dict[int, Vectors], questions: dict[int, Floats], scope: Scope) -> Nearest:
     """Find the nearest chunks. `vectors` and `questions` (each [dimension], of unit length) are by model."""
-    positions, cosines = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+    positions, found_scores = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     for model_id in scope.models:
         mine = scope.embedded(model_id)
         ids, scores = vectors[model_id].nearest(questions[model_id], mine.distinct, NEAREST)
         first, last = np.searchsorted(mine.ids, ids), np.searchsorted(mine.ids, ids, side="right")
         # one embedding may be that of several chunks
         positions += [mine.chunks[a:b] for a, b in zip(first, last, strict=True)]
-        cosines += [np.full(b - a, score, np.float32) for a, b, score in zip(first, last, scores, strict=True)]
-    found, scores = np.concatenate(positions), np.concatenate(cosines)
+        found_scores += [np.full(b - a, score, np.float32) for a, b, score in zip(first, last, scores, strict=True)]
+    found, scores = np.concatenate(positions), np.concatenate(found_scores)
     best = np.lexsort((found, -scores))
     return Nearest(found[best], scores[best])
 
@@ -54,28 +51,18 @@ def of_files(questions: dict[int, Floats], scope: Scope) -> FileCosines:
     for model_id in scope.models:
         mine = scope.model_of == model_id
         vectors = scope.vectors[model_id]
-        paths[mine] = _cosines(vectors.paths, questions[model_id])[mine]
-        outlines[mine] = _cosines(vectors.outlines, questions[model_id])[mine]
+        paths[mine] = cosines(vectors.paths, questions[model_id])[mine]
+        outlines[mine] = cosines(vectors.outlines, questions[model_id])[mine]
     return FileCosines(paths, outlines)
 
 
 def of_chunks(connection: sqlite3.Connection, questions: dict[int, Floats], scope: Scope, positions: Ids) -> Floats:
-    """Compare the question with some chunks, by position: their cosines, NaN where a chunk has no embedding yet."""
-    cosines = np.full(len(positions), np.nan, np.float32)
+    """Compare the question with some chunks, by position: their cosines, 0 where a chunk has no embedding yet."""
+    found = np.zeros(len(positions), np.float32)
     wanted = scope.embeddings[positions]
     models = scope.model_of[scope.file_of[positions]]
     for model_id in scope.models:
         mine = np.flatnonzero((wanted > 0) & (models == model_id))
-        ids = np.unique(wanted[mine])
-        rows = connection.execute(
-            f"SELECT vector FROM embeddings WHERE id IN ({','.join(map(str, ids.tolist()))}) ORDER BY id"
-        ).fetchall()
-        if rows:
-            vectors = np.frombuffer(b"".join(row[0] for row in rows), STORED).reshape(len(rows), -1)
-            cosines[mine] = _cosines(vectors, questions[model_id])[np.searchsorted(ids, wanted[mine])]
-    return cosines
-
-
-def _cosines(vectors: Halves, question: Floats) -> Floats:
-    parts = [vectors[start : start + _ROWS].astype(np.float32) @ question for start in range(0, len(vectors), _ROWS)]
-    return np.concatenate(parts) if parts else np.empty(0, np.float32)
+        ids, scores = stored_cosines(connection, np.unique(wanted[mine]), questions[model_id])
+        found[mine] = scores[np.searchsorted(ids, wanted[mine])]
+    return found

@@ -38,7 +38,6 @@ class Question:
     text: str
     terms: tuple[str, ...]
     identifiers: tuple[str, ...]
-
     is_identifier: bool
 
     def about(self, repository: str) -> Question:

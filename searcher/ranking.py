@@ -92,9 +92,10 @@ def rank(candidates: Candidates, weights: Weights) -> Iterator[Ranked]:
     later = file_scores + further - weights.repeat_later * better
     head = np.lexsort((candidates.chunks, -among_first))[:FIRST]
     rest = np.lexsort((candidates.chunks, -later))
-    score = np.inf
-    for at, given in [(at, among_first[at]) for at in head] + [(at, later[at]) for at in rest[~np.isin(rest, head)]]:
-        score = min(score, float(given))  # a later chunk may have lost less than one among the first
+    rest = rest[~np.isin(rest, head)]
+    # A later chunk may have lost less than one among the first: its score is shown as no greater.
+    scores = np.minimum.accumulate(np.concatenate([among_first[head], later[rest]]))
+    for at, score in zip(np.concatenate([head, rest]), scores.tolist(), strict=True):
         why = _worth(candidates.file_features[candidates.file_of[at]], weights)
         if score != file_scores[at]:
             why["further_chunk"] = round(score - float(file_scores[at]), 3)

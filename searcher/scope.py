@@ -79,18 +79,18 @@ class Scope:
     """The files and chunks that may answer; a file is a blob at its first place.
 
     Files and chunks are known by their position here: `blobs` [files] and `chunks` [chunks] are their ids, ascending;
-    `file_of` [chunks] is the position of a chunk's file. `places` are, per file, its paths in order, `path_ids` [files]
-    the id of the first, and `folder_of` [files] numbers their folders. `embeddings` [chunks] are the ids of the chunks'
-    embeddings under the model of the file's snapshot, 0 where there is none, and `later_part` [chunks] tells of chunks
-    that they are not the head of their definition. `models` are the ids of the snapshots' models, and `model_of`
-    [files] which of them is a file's (0: none yet). `vectors` are the files', by model. `paths` are the first
-    places' paths.
+    `file_of` [chunks] is the position of a chunk's file, and `sizes` [files] counts a file's chunks. `places` are, per
+    file, its paths in order, `path_ids` [files] the id of the first, and `folder_of` [files] numbers their folders.
+    `embeddings` [chunks] are the ids of the chunks' embeddings under the model of the file's snapshot, 0 where there is
+    none, and `later_part` [chunks] tells of chunks that they are not the head of their definition. `models` are the ids
+    of the snapshots' models, and `model_of` [files] which of them is a file's (0: none yet). `vectors` are the files',
+    by model. `paths` are the first places' paths.
     """
 
     blobs: Ids
     places: list[list[Place]]
     path_ids: Ids
-    languages: list[str]
+    sizes: Ids
     model_of: Ids
     chunks: Ids
     file_of: Ids
@@ -166,6 +166,7 @@ def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
     ).fetchall()
     table: Ids = np.array(rows, np.int64).reshape(len(rows), 4)
     blobs: Ids = np.fromiter(files, np.int64, len(files))
+    file_of = np.searchsorted(blobs, table[:, 1])
     models = tuple(sorted(set(model_of) - {0}))
     of_files = [file.places[0].path.rpartition("/")[0] for file in files.values()]
     folders: dict[str, int] = {}
@@ -173,10 +174,10 @@ def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
         blobs=blobs,
         places=[file.places for file in files.values()],
         path_ids=np.array([file.path_id for file in files.values()], np.int64),
-        languages=[file.language for file in files.values()],
+        sizes=np.bincount(file_of, minlength=len(blobs)),
         model_of=np.array(model_of, np.int64),
         chunks=table[:, 0],
-        file_of=np.searchsorted(blobs, table[:, 1]),
+        file_of=file_of,
         embeddings=table[:, 2],
         later_part=table[:, 3] > 0,
         folder_of=np.array([folders.setdefault(folder, len(folders)) for folder in of_files], np.int64),
@@ -190,7 +191,6 @@ def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
 @dataclass(slots=True)
 class _File:
     path_id: int  # of the first place
-    language: str
     places: list[Place]
 
 
@@ -209,13 +209,13 @@ def _files(connection: sqlite3.Connection, chosen: list[Snapshot], filters: Filt
             (snapshot.id,),
         )
         found = sorted(
-            (from_column(path), blob_id, path_id, language, labels)
+            (from_column(path), blob_id, path_id, labels)
             for blob_id, path_id, path, language, labels in rows
             if not languages or language in languages
         )
-        for path, blob_id, path_id, language, labels in found:
+        for path, blob_id, path_id, labels in found:
             if wanted is None or wanted(path):
-                file = files.setdefault(blob_id, _File(path_id, language, []))
+                file = files.setdefault(blob_id, _File(path_id, []))
                 file.places.append(Place(snapshot, path, frozenset(labels.split())))
     return files
 

@@ -160,6 +160,12 @@ return statement."""
         with Searcher(flask[1]) as searcher:
             assert "src/flask/config.py" in paths(searcher.search(question[:30_000]))[:3]
 
+    @pytest.mark.parametrize("question", ["LoginManager", "how is a password checked"])
+    def test_a_filter_that_leaves_no_file_leaves_nothing(self, repository: Path, kuberian: Run, question: str) -> None:
+        index(repository)
+        done = kuberian("search", question, "--path", "no-such-folder/**")
+        assert (done.returncode, done.stdout) == (1, "")
+
     @pytest.mark.parametrize("question", ["???", "🙂🙃", "SELECT * FROM chunks; --", '"', "a" * 5000, "\x00\x01", "的"])
     def test_nonsense_is_answered_or_nothing(self, flask: tuple[Path, Path], question: str) -> None:
         with Searcher(flask[1]) as searcher:

@@ -39,6 +39,9 @@ EXACT_ROWS = 250_000
 # benchmark.
 SIGNS_SHARE = 0.02
 
+# Rows of float16 that are widened to float32 at a time: 6 MB with 384 dimensions.
+_WIDENED = 4096
+
 # Scored again from SQLite, for each that is asked for: four make a second round rare.
 RESCORED = 4
 # And at most, where so many score so much alike that the order in eight bits has to do.
@@ -130,7 +133,9 @@ class Vectors:
         flags[allowed[: np.searchsorted(allowed, last, "right")]] = True
         rows = [flags[segment.ids] for segment in self._segments]
         if len(allowed) > self._exact_rows and all(segment.signs is not None for segment in self._segments):
-            ids, scores = self._exact_scores(vector, self._by_signs(vector, rows, len(allowed), RESCORED * k))
+            ids, scores = stored_cosines(
+                self._connection, self._by_signs(vector, rows, len(allowed), RESCORED * k), vector
+            )
         else:
             ids, scores = self._exactly(vector, rows, k)
         ids, scores = np.concatenate([ids, late_ids]), np.concatenate([scores, late_scores])
@@ -153,7 +158,7 @@ class Vectors:
             ids = np.concatenate([item[0] for item in found]) if found else np.empty(0, np.int64)
             rounded = np.concatenate([item[1] for item in found]) if found else np.empty(0, np.float32)
             best = np.lexsort((ids, -rounded))[:wanted]
-            ids, scores = self._exact_scores(vector, ids[best])
+            ids, scores = stored_cosines(self._connection, ids[best], vector)
             # What was not looked at scores at most the last one's rounded score and the error.
             sure = wanted >= count or np.sort(scores)[-k] > rounded[best[-1]] + error
             if sure or wanted >= MOST_RESCORED * k:
@@ -181,14 +186,21 @@ class Vectors:
         all_ids, all_scores = np.concatenate(ids), np.concatenate(scores)
         return all_ids[np.lexsort((all_ids, -all_scores))[:k]]
 
-    def _exact_scores(self, vector: Floats, ids: Ids) -> tuple[Ids, Floats]:
-        """Return the ids, sorted, and their cosines from SQLite."""
-        marks = ",".join(map(str, ids.tolist()))
-        query = f"SELECT id, vector FROM embeddings WHERE id IN ({marks}) ORDER BY id"
-        rows = self._connection.execute(query).fetchall()
-        vectors = np.frombuffer(b"".join(row[1] for row in rows), STORED).astype(np.float32)
-        scores = vectors.reshape(len(rows), len(vector)) @ vector
-        return np.array([row[0] for row in rows], np.int64), scores
+
+def stored_cosines(connection: sqlite3.Connection, ids: Ids, vector: Floats) -> tuple[Ids, Floats]:
+    """Return the ids of some embeddings, sorted, and their exact cosines to a vector [dimension], from SQLite."""
+    marks = ",".join(map(str, ids.tolist()))
+    rows = connection.execute(f"SELECT id, vector FROM embeddings WHERE id IN ({marks}) ORDER BY id").fetchall()
+    vectors = np.frombuffer(b"".join(row[1] for row in rows), STORED).reshape(len(rows), len(vector))
+    return np.array([row[0] for row in rows], np.int64), cosines(vectors, vector)
+
+
+def cosines(vectors: Halves, vector: Floats) -> Floats:
+    """Return the cosines of unit vectors [rows, dimension] to another [dimension]; some rows are widened at a time."""
+    parts = [
+        vectors[start : start + _WIDENED].astype(np.float32) @ vector for start in range(0, len(vectors), _WIDENED)
+    ]
+    return np.concatenate([np.empty(0, np.float32), *parts])
 
 
 @dataclass(frozen=True, slots=True)
