@@ -10,8 +10,8 @@ from indexer.chunks import CHUNKER_VERSION, Chunk, cut
 from indexer.contents import Skipped, Text, read_text
 from indexer.languages import detect
 from indexer.passages import outline_passage, passage
-from indexer.stored import stored_names
 from kuberian.store import fulltext
+from kuberian.store.fulltext import defined
 from kuberian.store.garbage import remove_chunks
 from kuberian.store.texts import deflate, lines_of, slice_lines, storable
 
@@ -67,12 +67,16 @@ class BlobStore:
         old = self._connection.execute("SELECT id FROM blobs WHERE oid = ? AND hint = ?", (oid, hint)).fetchone()
         if old:
             remove_chunks(self._connection, old[0])
+        chunks = [] if text is None else cut(text, language or None)
+        names = [_names(chunk) for chunk in chunks]
+        outline = outline_passage(found.name for stored in names for found in defined(stored))
         blob_id = self._connection.execute(
             """
-            INSERT INTO blobs(oid, hint, language, size, encoding, chunker, skipped, content)
-            VALUES(?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO blobs(oid, hint, language, size, encoding, chunker, skipped, content, outline)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT(oid, hint) DO UPDATE SET language = excluded.language, encoding = excluded.encoding,
-                chunker = excluded.chunker, skipped = excluded.skipped, content = excluded.content
+                chunker = excluded.chunker, skipped = excluded.skipped, content = excluded.content,
+                outline = excluded.outline
             RETURNING id
             """,
             (
@@ -84,20 +88,16 @@ class BlobStore:
                 CHUNKER_VERSION,
                 content.reason if isinstance(content, Skipped) else None,
                 deflate(text) if text is not None else None,
+                passage_hash(outline) if outline else None,
             ),
         ).fetchone()[0]
-        if text is not None:
-            lines = lines_of(text)
-            for chunk in cut(text, language or None):
-                self._add_chunk(blob_id, chunk, slice_lines(lines, chunk.start_line, chunk.end_line), language or None)
-            outline = outline_passage(stored_names(self._connection, blob_id))
-            self._connection.execute(
-                "UPDATE blobs SET outline = ? WHERE id = ?", (passage_hash(outline) if outline else None, blob_id)
-            )
+        lines = lines_of(text or "")
+        for chunk, stored in zip(chunks, names, strict=True):
+            code = slice_lines(lines, chunk.start_line, chunk.end_line)
+            self._add_chunk(blob_id, chunk, stored, code, language or None)
         return KnownBlob(blob_id, len(data), content.reason if isinstance(content, Skipped) else None)
 
-    def _add_chunk(self, blob_id: int, chunk: Chunk, code: str, language: str | None) -> None:
-        names = "\n".join(dict.fromkeys(_one_line(f"{name.kind} {name.symbol}") for name in chunk.names))
+    def _add_chunk(self, blob_id: int, chunk: Chunk, names: str, code: str, language: str | None) -> None:
         row = self._connection.execute(
             """
             INSERT INTO chunks(blob_id, start_line, end_line, kind, symbol, scope, signature, doc, part, passage, names)
@@ -128,5 +128,7 @@ def passage_hash(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _names(chunk: Chunk) -> str:
+    """Return what a chunk defines as `chunks.names` holds it."""
+    lines = (" ".join(f"{name.kind} {name.symbol}".split()) for name in chunk.names)
+    return "\n".join(dict.fromkeys(lines))
