@@ -28,7 +28,7 @@ from indexer.passages import passage
 from indexer.repository import Repository
 from kuberian import Encoder
 from kuberian.checkpoint import BUNDLED
-from kuberian.encoder import available_cores
+from kuberian.cores import available_cores
 
 Run = Callable[[list[str]], np.ndarray]
 BATCH = 16

@@ -1,19 +1,18 @@
-"""Blobs into the store: a content is decoded, cut and written once, whichever paths and snapshots hold it."""
+"""Blobs into the store: a content is cut and written once, whichever paths and snapshots hold it."""
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from indexer.chunks import CHUNKER_VERSION, Chunk, cut
-from indexer.contents import Skipped, Text, read_text
+from indexer.chunk import CHUNKER_VERSION
 from indexer.languages import detect
-from indexer.passages import outline_passage, passage
 from kuberian.store import fulltext
-from kuberian.store.fulltext import defined
 from kuberian.store.garbage import remove_chunks
-from kuberian.store.texts import deflate, lines_of, slice_lines, storable
+
+if TYPE_CHECKING:
+    from indexer.cutting import ChunkRows, FileRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +57,12 @@ class BlobStore:
         ).fetchone()
         return KnownBlob(*row) if row else None
 
-    def add(self, oid: str, path: str, data: bytes) -> KnownBlob:
-        """Decode and cut a content and write its rows; one that an older version cut is cut again."""
+    def add(self, oid: str, path: str, size: int, rows: FileRows) -> KnownBlob:
+        """Write the rows of a content of `size` bytes; those that an older version cut are replaced."""
         hint = detect(path) or ""
-        content = read_text(path, data, max_bytes=len(data))  # the size was the caller's question
-        text = storable(content.text) if isinstance(content, Text) else None
-        language = (detect(path, text) or "") if text is not None else hint
         old = self._connection.execute("SELECT id FROM blobs WHERE oid = ? AND hint = ?", (oid, hint)).fetchone()
         if old:
             remove_chunks(self._connection, old[0])
-        chunks = [] if text is None else cut(text, language or None)
-        names = [_names(chunk) for chunk in chunks]
-        outline = outline_passage(found.name for stored in names for found in defined(stored))
         blob_id = self._connection.execute(
             """
             INSERT INTO blobs(oid, hint, language, size, encoding, chunker, skipped, content, outline)
@@ -82,22 +75,20 @@ class BlobStore:
             (
                 oid,
                 hint,
-                language,
-                len(data),
-                content.encoding if isinstance(content, Text) else None,
+                rows.language,
+                size,
+                rows.encoding,
                 CHUNKER_VERSION,
-                content.reason if isinstance(content, Skipped) else None,
-                deflate(text) if text is not None else None,
-                passage_hash(outline) if outline else None,
+                rows.skipped,
+                rows.content,
+                rows.outline,
             ),
         ).fetchone()[0]
-        lines = lines_of(text or "")
-        for chunk, stored in zip(chunks, names, strict=True):
-            code = slice_lines(lines, chunk.start_line, chunk.end_line)
-            self._add_chunk(blob_id, chunk, stored, code, language or None)
-        return KnownBlob(blob_id, len(data), content.reason if isinstance(content, Skipped) else None)
+        for chunk in rows.chunks:
+            self._add_chunk(blob_id, chunk)
+        return KnownBlob(blob_id, size, rows.skipped)
 
-    def _add_chunk(self, blob_id: int, chunk: Chunk, names: str, code: str, language: str | None) -> None:
+    def _add_chunk(self, blob_id: int, chunk: ChunkRows) -> None:
         row = self._connection.execute(
             """
             INSERT INTO chunks(blob_id, start_line, end_line, kind, symbol, scope, signature, doc, part, passage, names)
@@ -113,22 +104,9 @@ class BlobStore:
                 chunk.signature,
                 chunk.doc,
                 chunk.part,
-                passage_hash(passage(chunk, code, language)),
-                names,
+                chunk.passage,
+                chunk.names,
             ),
         )
         assert row.lastrowid is not None
-        fulltext.add_chunk(
-            self._connection, fulltext.ChunkText(row.lastrowid, chunk.symbol, names, chunk.signature, chunk.doc, code)
-        )
-
-
-def passage_hash(text: str) -> bytes:
-    """Return the key of a passage: 16 bytes of BLAKE2b."""
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
-
-
-def _names(chunk: Chunk) -> str:
-    """Return what a chunk defines as `chunks.names` holds it."""
-    lines = (" ".join(f"{name.kind} {name.symbol}".split()) for name in chunk.names)
-    return "\n".join(dict.fromkeys(lines))
+        fulltext.add_chunk(self._connection, row.lastrowid, chunk.words)

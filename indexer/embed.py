@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 
-from indexer.blobs import passage_hash
 from indexer.deadline import Deadline
-from indexer.passages import outline_passage, passage, path_passage
+from indexer.missing import missing_of_files, missing_passages
+from indexer.passages import outline_passage, passage, passage_hash, path_passage
 from indexer.report import Progress
 from indexer.stored import stored_chunks, stored_names
 from kuberian.encoder import Encoder
@@ -36,7 +35,7 @@ def embed_missing(
     deadline: Deadline,
 ) -> int:
     """Embed what the snapshot lacks, or as much as there is time for; return the number of passages."""
-    missing = _missing(connection, model_id, snapshot_id)
+    missing = missing_passages(connection, model_id, snapshot_id)
     done = 0
     for start in range(0, len(missing), WINDOW):
         window = [
@@ -70,39 +69,6 @@ def embed_files(
                 return
 
 
-@dataclass(frozen=True, slots=True)
-class MissingOfFiles:
-    """What of a snapshot's files has no embedding: paths as they are stored, by hash, and a blob of each outline."""
-
-    paths: dict[bytes, str | bytes]
-    outlines: list[int]
-
-    def __bool__(self) -> bool:
-        return bool(self.paths or self.outlines)
-
-
-def missing_of_files(connection: sqlite3.Connection, model_id: int, snapshot_id: int) -> MissingOfFiles:
-    """Return which of the snapshot's paths and outlines have no embedding."""
-    paths = connection.execute(
-        """
-        SELECT passage, path FROM paths
-        WHERE id IN (SELECT path_id FROM snapshot_files WHERE snapshot_id = ? AND blob_id IS NOT NULL)
-          AND NOT EXISTS (SELECT 1 FROM embeddings WHERE passage = paths.passage AND model_id = ?)
-        """,
-        (snapshot_id, model_id),
-    ).fetchall()
-    outlines = connection.execute(
-        """
-        SELECT min(id) FROM blobs
-        WHERE id IN (SELECT blob_id FROM snapshot_files WHERE snapshot_id = ?) AND outline IS NOT NULL
-          AND NOT EXISTS (SELECT 1 FROM embeddings WHERE passage = blobs.outline AND model_id = ?)
-        GROUP BY outline ORDER BY 1
-        """,
-        (snapshot_id, model_id),
-    ).fetchall()
-    return MissingOfFiles(dict(paths), [blob_id for (blob_id,) in outlines])
-
-
 def _outline(connection: sqlite3.Connection, blob_id: int) -> tuple[bytes, str]:
     text = outline_passage(stored_names(connection, blob_id))
     return passage_hash(text), text
@@ -122,19 +88,3 @@ def _embed(connection: sqlite3.Connection, encoder: Encoder, model_id: int, batc
             "INSERT OR IGNORE INTO embeddings(passage, model_id, vector) VALUES(?, ?, ?)",
             [(key, model_id, vector.tobytes()) for (key, _), vector in zip(batch, vectors, strict=True)],
         )
-
-
-def _missing(connection: sqlite3.Connection, model_id: int, snapshot_id: int) -> list[int]:
-    """Return one chunk id for each passage of the snapshot without an embedding, in the order of the blobs."""
-    return [
-        row[0]
-        for row in connection.execute(
-            """
-            SELECT min(chunks.id) FROM chunks
-            WHERE blob_id IN (SELECT blob_id FROM snapshot_files WHERE snapshot_id = ?)
-              AND NOT EXISTS (SELECT 1 FROM embeddings WHERE passage = chunks.passage AND model_id = ?)
-            GROUP BY passage ORDER BY 1
-            """,
-            (snapshot_id, model_id),
-        )
-    ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import pathspec
+if TYPE_CHECKING:
+    import pathspec
 
 FILE_NAME = ".kuberianignore"
 
@@ -31,6 +33,8 @@ class IgnoreRules:
 
 
 def _spec(text: str) -> pathspec.PathSpec:
+    import pathspec  # hardly a repository has such a file
+
     lines = []
     for line in text.splitlines():
         try:

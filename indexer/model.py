@@ -10,16 +10,18 @@ import sqlite3
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from indexer.passages import passage
 from indexer.repository import Repository
 from indexer.stored import stored_chunks
-from kuberian.checkpoint import QUANTIZED, open_checkpoint
-from kuberian.encoder import Encoder
-from kuberian.engines.choose import choose
+from kuberian.bundled import bundled_fingerprint
 from kuberian.errors import EngineError
 from kuberian.store.home import Home
 from kuberian.store.paths import to_column
+
+if TYPE_CHECKING:
+    from kuberian.encoder import Encoder
 
 # Chunks that int8 is calibrated on for a checkpoint that brings no eight-bit form. It takes some twenty seconds, once.
 CALIBRATION_CHUNKS = 160
@@ -57,11 +59,19 @@ def choose_model(
         (to_column(str(repository.root)),),
     ).fetchone()
     folder = str(Path(checkpoint).resolve()) if checkpoint else known[0] if known else None
-    opened = open_checkpoint(folder)
+    fingerprint = _fingerprint(folder)
     same = known is not None and folder == known[0]
     wanted = precision or (known[1] if same else "auto")
-    unchanged = same and wanted == known[1] and opened.fingerprint() == known[2]
+    unchanged = same and wanted == known[1] and fingerprint == known[2]
     return ModelChoice(folder, wanted, asked=precision is not None, known=known[3] if unchanged else None)
+
+
+def _fingerprint(checkpoint: str | None) -> str:
+    if checkpoint is None:
+        return bundled_fingerprint()
+    from kuberian.checkpoint import open_checkpoint
+
+    return open_checkpoint(checkpoint).fingerprint()
 
 
 def open_encoder(connection: sqlite3.Connection, home: Home, snapshot_id: int, choice: ModelChoice) -> Encoder:
@@ -70,6 +80,9 @@ def open_encoder(connection: sqlite3.Connection, home: Home, snapshot_id: int, c
     Raises EngineError if a precision was asked for that cannot be had; one that was only remembered is replaced, with a
     warning, by the best that this machine has.
     """
+    from kuberian.encoder import Encoder
+    from kuberian.engines.choose import choose
+
     try:
         wanted = choose(choice.precision).precision
     except EngineError as error:
@@ -101,6 +114,9 @@ def _eight_bit(connection: sqlite3.Connection, home: Home, snapshot_id: int, che
 
     None if there are too few chunks to make it from.
     """
+    from kuberian.checkpoint import QUANTIZED, open_checkpoint
+    from kuberian.encoder import Encoder
+
     opened = open_checkpoint(checkpoint)
     shipped = Path(opened.folder / QUANTIZED)
     if shipped.is_file():

@@ -7,9 +7,10 @@ in docs/chunking.md).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
-from indexer.chunks import Chunk
+from indexer.chunk import Chunk
 from kuberian.words import parts, words
 
 MAX_CHARS = 2400
@@ -51,3 +52,8 @@ def outline_passage(names: Iterable[str]) -> str:
     'Session get post'
     """
     return " ".join(dict.fromkeys(names))[:MAX_CHARS]
+
+
+def passage_hash(text: str) -> bytes:
+    """Return the key of a passage: 16 bytes of BLAKE2b."""
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()

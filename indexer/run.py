@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 
 from indexer.deadline import Deadline
-from indexer.embed import embed_files, embed_missing, missing_of_files
 from indexer.mirror import fetch, is_address
+from indexer.missing import missing_of_files
 from indexer.model import ModelChoice, choose_model, model_row, open_encoder
 from indexer.report import IndexReport, Progress
 from indexer.repository import Repository, Revision
@@ -17,7 +17,7 @@ from indexer.snapshot import SnapshotCounts, take_snapshot
 from kuberian.errors import UsageError
 from kuberian.store.fulltext import check_words
 from kuberian.store.home import Home
-from kuberian.store.vector_files import write_files
+from kuberian.store.vector_rows import are_behind
 
 # Files of more bytes are data far more often than code that anyone wrote.
 MAX_BYTES = 1_000_000
@@ -111,8 +111,11 @@ def _embed(
         done = _embedded(connection, snapshot_id, choice.known)
         if done.coverage == 1 and not missing_of_files(connection, choice.known, snapshot_id):
             _use_model(connection, snapshot_id, choice.known, complete=True)
-            write_files(connection, home, choice.known)
-            return done  # without loading a model
+            if are_behind(connection, home, choice.known):
+                _write_files(connection, home, choice.known)
+            return done  # without loading a model, or NumPy
+    from indexer.embed import embed_files, embed_missing
+
     encoder = open_encoder(connection, home, snapshot_id, choice)
     model_id = model_row(connection, encoder, choice.checkpoint)
     _use_model(connection, snapshot_id, model_id, complete=False)
@@ -121,8 +124,14 @@ def _embed(
     done = _embedded(connection, snapshot_id, model_id, embedded)
     if done.coverage == 1:
         _use_model(connection, snapshot_id, model_id, complete=True)
-    write_files(connection, home, model_id)
+    _write_files(connection, home, model_id)
     return done
+
+
+def _write_files(connection: sqlite3.Connection, home: Home, model_id: int) -> None:
+    from kuberian.store.vector_files import write_files
+
+    write_files(connection, home, model_id)
 
 
 def _embedded(

@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from indexer.blobs import BlobStore, passage_hash
+from indexer.blobs import BlobStore, KnownBlob
 from indexer.deadline import Deadline
-from indexer.passages import path_passage
+from indexer.passages import passage_hash, path_passage
 from indexer.report import Progress
 from indexer.repository import WORKTREE, Repository, Revision, TreeFile
 from indexer.verdicts import Verdicts
+from indexer.workers import Workers
 from kuberian.errors import RepositoryError
 from kuberian.store import fulltext
 from kuberian.store.home import now, transaction
 from kuberian.store.paths import from_column, to_column
 from kuberian.worktree import to_json
 
+if TYPE_CHECKING:
+    from indexer.cutting import FileRows
+
 # A commit to disk costs some 5 ms; one a second is not felt and loses at most a second's work.
 COMMIT_SECONDS = 1.0
+# Files that are read, for each worker, before the first of them is written.
+AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,48 +97,107 @@ def _resolve(
     blobs = BlobStore(connection)
     blobs.expect(to_column(str(repository.root)))
     verdicts = Verdicts(repository, files)
-    resolved = []
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        committed = time.monotonic()
-        for done, file in enumerate(files, 1):
-            found = _resolve_file(blobs, repository, file, verdicts, max_bytes)
-            if found is not None:
-                resolved.append(found)
-            if progress is not None:
-                progress("words", done, len(files))
-            if deadline.passed():
-                return None
-            if time.monotonic() - committed > COMMIT_SECONDS:
-                connection.execute("COMMIT")
-                connection.execute("BEGIN IMMEDIATE")
-                committed = time.monotonic()
-    finally:
-        # What was cut so far is whole and worth keeping, also when the run is interrupted.
-        if connection.in_transaction:
-            connection.execute("COMMIT")
-    return resolved
+    resolved: dict[str, SnapshotFile] = {}
+    unknown: list[TreeFile] = []
+    total_bytes = 0
+    for file in files:
+        known = _known(blobs, file, verdicts, max_bytes)
+        if known is None and (size := repository.size(file)) <= max_bytes:
+            unknown.append(file)
+            total_bytes += size
+        else:
+            resolved[file.path] = known or SnapshotFile(file.path, None, "oversized")
+    if unknown:
+        before = len(resolved)
+        with Workers(total_bytes) as workers, _committing(connection) as commit_now_and_then:
+            for done, (file, blob) in enumerate(_cut(blobs, repository, unknown, workers), 1):
+                if blob is not None:
+                    resolved[file.path] = _with_blob(file, blob, verdicts)
+                if progress is not None:
+                    progress("words", before + done, len(files))
+                if deadline.passed():
+                    return None
+                commit_now_and_then()
+    return [resolved[file.path] for file in files if file.path in resolved]
 
 
-def _resolve_file(
-    blobs: BlobStore, repository: Repository, file: TreeFile, verdicts: Verdicts, max_bytes: int
-) -> SnapshotFile | None:
-    """Return a file with its blob, or None if it went away in the meantime."""
+def _known(blobs: BlobStore, file: TreeFile, verdicts: Verdicts, max_bytes: int) -> SnapshotFile | None:
+    """Return a file that need not be read; None for one that must."""
     if reason := verdicts.skip(file):
         return SnapshotFile(file.path, None, reason)
     blob = blobs.find(file.oid, file.path) if file.oid else None
-    size = blob.size if blob else repository.size(file)
-    if size > max_bytes:
-        return SnapshotFile(file.path, None, "oversized")
     if blob is None:
-        content = repository.read(file)
-        if content is None:
-            return None
-        data, oid = content
-        blob = blobs.find(oid, file.path) or blobs.add(oid, file.path, data)
+        return None
+    return SnapshotFile(file.path, None, "oversized") if blob.size > max_bytes else _with_blob(file, blob, verdicts)
+
+
+def _with_blob(file: TreeFile, blob: KnownBlob, verdicts: Verdicts) -> SnapshotFile:
     if blob.skipped:
         return SnapshotFile(file.path, None, blob.skipped)
     return SnapshotFile(file.path, blob.id, None, verdicts.labels(file))
+
+
+@contextmanager
+def _committing(connection: sqlite3.Connection) -> Iterator[Callable[[], None]]:
+    """Write what is written inside in transactions; the function that is yielded ends one that is a second old.
+
+    What was written so far is whole and worth keeping, also when the run is interrupted.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+
+    def now_and_then() -> None:
+        nonlocal began
+        if time.monotonic() - began > COMMIT_SECONDS:
+            connection.execute("COMMIT")
+            connection.execute("BEGIN IMMEDIATE")
+            began = time.monotonic()
+
+    try:
+        yield now_and_then
+    finally:
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+
+
+def _cut(
+    blobs: BlobStore, repository: Repository, files: list[TreeFile], workers: Workers
+) -> Iterator[tuple[TreeFile, KnownBlob | None]]:
+    """Yield the files in order with their blobs, or with None where they went away in the meantime.
+
+    Some files are read ahead, so that no worker waits for another, or for the rows to be written.
+    """
+    ahead: deque[_Ahead] = deque()
+    for file in files:
+        content = repository.read(file)
+        if content is None:
+            yield file, None
+            continue
+        data, oid = content
+        known = blobs.find(oid, file.path)
+        ahead.append(_Ahead(file, oid, len(data), None if known else workers.cut(file.path, data)))
+        if len(ahead) > AHEAD * workers.count:
+            yield _written(blobs, ahead.popleft())
+    while ahead:
+        yield _written(blobs, ahead.popleft())
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """A file that was read: its object id, its size in bytes, and its rows to be, unless its blob is known."""
+
+    file: TreeFile
+    oid: str
+    size: int
+    rows: Future[FileRows] | None
+
+
+def _written(blobs: BlobStore, cut: _Ahead) -> tuple[TreeFile, KnownBlob]:
+    blob = blobs.find(cut.oid, cut.file.path)  # by now, where a file before it has the same content
+    if blob is None:
+        assert cut.rows is not None
+        blob = blobs.add(cut.oid, cut.file.path, cut.size, cut.rows.result())
+    return cut.file, blob
 
 
 def _snapshot_row(

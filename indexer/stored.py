@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from indexer.chunks import Chunk
+from indexer.chunk import Chunk
 from kuberian.store.fulltext import defined
 from kuberian.store.texts import inflate, lines_of, slice_lines
 

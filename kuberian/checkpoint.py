@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from kuberian.bundled import BUNDLED, bundled_fingerprint
 from kuberian.errors import CheckpointError
 from kuberian.safetensors_file import Tensor, open_tensors
-
-BUNDLED = Path(__file__).parent / "checkpoints" / "all-MiniLM-L6-v2"
 
 # The checkpoint's eight-bit form (kuberian.quantized_file); a folder without it runs in float32.
 QUANTIZED = "int8.safetensors"
@@ -68,10 +67,7 @@ class Checkpoint:
         space within rounding, and may be compared with each other. Hashes the weights, except for the
         bundled checkpoint, whose digest is kept in its folder.
         """
-        kept = self.folder / "fingerprint"
-        if self.folder == BUNDLED and kept.is_file():
-            return kept.read_text("ascii").strip()
-        return self.compute_fingerprint()
+        return bundled_fingerprint() if self.folder == BUNDLED else self.compute_fingerprint()
 
     def compute_fingerprint(self) -> str:
         """Like fingerprint(), always from the files."""

@@ -58,7 +58,6 @@ def index(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Index a git repository, or bring its index up to date."""
-    from indexer import dry_run as run_dry
     from indexer import index as run
     from indexer import index_several
     from indexer.run import MAX_BYTES
@@ -66,6 +65,8 @@ def index(
 
     limit = MAX_BYTES if max_bytes is None else max_bytes
     if dry_run:
+        from indexer import dry_run as run_dry
+
         _print_explanations(run_dry(path, rev, limit), as_json)
         return
     several = tags is not None or (rev is not None and ".." in rev)

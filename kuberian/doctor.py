@@ -13,7 +13,7 @@ def examine() -> dict[str, str]:
     import numpy
 
     from kuberian import Encoder, __version__
-    from kuberian.encoder import available_cores
+    from kuberian.cores import available_cores
 
     encoder = Encoder()
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -13,6 +12,7 @@ import numpy as np
 
 from kuberian.bert import fold, open_embeddings, pool
 from kuberian.checkpoint import QUANTIZED, open_checkpoint
+from kuberian.cores import available_cores
 from kuberian.engines.choose import make_engine
 from kuberian.errors import UsageError
 from kuberian.safetensors_file import Array
@@ -179,10 +179,3 @@ class Background(threading.Thread, Generic[Result]):
         if self._error is not None:
             raise self._error
         return self._result
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from kuberian import __version__
-from kuberian.encoder import available_cores
+from kuberian.cores import available_cores
 from kuberian.errors import KuberianError, RepositoryError, UsageError
 from kuberian.store.home import Home
 from kuberian.store.status import status

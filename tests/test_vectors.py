@@ -11,7 +11,8 @@ import pytest
 
 from kuberian.store.home import Home, transaction
 from kuberian.store.vector_files import write_files
-from kuberian.store.vectors import STORED, Vectors, current_files
+from kuberian.store.vector_rows import current_files
+from kuberian.store.vectors import STORED, Vectors
 
 DIMENSION, ROWS, MODEL = 64, 4000, 1
 

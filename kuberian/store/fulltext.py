@@ -18,25 +18,28 @@ _INSERT = "INSERT INTO chunk_words(rowid, symbol, signature, doc, code) VALUES(?
 _DELETE = "INSERT INTO chunk_words(chunk_words, rowid, symbol, signature, doc, code) VALUES('delete', ?, ?, ?, ?, ?)"
 
 
+# The values of a row of `chunk_words`, but for its id: symbol, signature, doc, code.
+Columns = tuple[str, str, str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkText:
     """What full text knows of a chunk."""
 
-    id: int
     symbol: str | None
     names: str  # as `chunks.names` holds them
     signature: str | None
     doc: str | None
     code: str
 
-    def row(self) -> tuple[int, str, str, str, str]:
+    def columns(self) -> Columns:
         """Return the values of the full-text row, in its columns' order."""
         others = [named.name for named in defined(self.names) if named.symbol != self.symbol]
         symbol, signature, doc, code = (
             searchable(field) if field else ""
             for field in ("\n".join([self.symbol or "", *others]).strip(), self.signature, self.doc, self.code)
         )
-        return self.id, symbol, signature, doc, code
+        return symbol, signature, doc, code
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,14 @@ def defined(stored: str) -> list[Defined]:
     return [Defined(kind, symbol) for kind, _, symbol in lines]
 
 
-def add_chunk(connection: sqlite3.Connection, chunk: ChunkText) -> None:
+def add_chunk(connection: sqlite3.Connection, chunk_id: int, columns: Columns) -> None:
     """Write a chunk's full-text row."""
-    connection.execute(_INSERT, chunk.row())
+    connection.execute(_INSERT, (chunk_id, *columns))
 
 
-def remove_chunk(connection: sqlite3.Connection, chunk: ChunkText) -> None:
-    """Take away the full-text row that `add_chunk` wrote for an equal chunk."""
-    connection.execute(_DELETE, chunk.row())
+def remove_chunk(connection: sqlite3.Connection, chunk_id: int, columns: Columns) -> None:
+    """Take away the full-text row that `add_chunk` wrote with the same values."""
+    connection.execute(_DELETE, (chunk_id, *columns))
 
 
 def add_path(connection: sqlite3.Connection, path_id: int, path: str) -> None:
@@ -79,15 +82,15 @@ def remove_path(connection: sqlite3.Connection, path_id: int, path: str) -> None
     connection.execute("INSERT INTO path_words(path_words, rowid, words) VALUES('delete', ?, ?)", values)
 
 
-def chunk_texts(connection: sqlite3.Connection, blob_id: int) -> list[ChunkText]:
-    """Return what full text knows of a blob's chunks."""
+def chunk_texts(connection: sqlite3.Connection, blob_id: int) -> list[tuple[int, ChunkText]]:
+    """Return the ids of a blob's chunks, and what full text knows of them."""
     stored = connection.execute("SELECT content FROM blobs WHERE id = ?", (blob_id,)).fetchone()[0]
     lines = lines_of(inflate(stored)) if stored is not None else []
     rows = connection.execute(
         "SELECT id, symbol, names, signature, doc, start_line, end_line FROM chunks WHERE blob_id = ?", (blob_id,)
     ).fetchall()
     return [
-        ChunkText(chunk_id, symbol, names, signature, doc, slice_lines(lines, start, end))
+        (chunk_id, ChunkText(symbol, names, signature, doc, slice_lines(lines, start, end)))
         for chunk_id, symbol, names, signature, doc, start, end in rows
     ]
 
@@ -101,8 +104,8 @@ def check_words(connection: sqlite3.Connection) -> None:
         connection.execute("INSERT INTO chunk_words(chunk_words) VALUES('delete-all')")
         connection.execute("INSERT INTO path_words(path_words) VALUES('delete-all')")
         for (blob_id,) in connection.execute("SELECT id FROM blobs").fetchall():
-            for chunk in chunk_texts(connection, blob_id):
-                add_chunk(connection, chunk)
+            for chunk_id, chunk in chunk_texts(connection, blob_id):
+                add_chunk(connection, chunk_id, chunk.columns())
         for path_id, stored in connection.execute("SELECT id, path FROM paths").fetchall():
             add_path(connection, path_id, from_column(stored))
         connection.execute("INSERT OR REPLACE INTO meta(name, value) VALUES('words', ?)", (WORDS_VERSION,))

@@ -11,7 +11,6 @@ from typing import Any
 from kuberian.store import fulltext
 from kuberian.store.home import Home, transaction
 from kuberian.store.paths import from_column
-from kuberian.store.vector_files import write_files
 
 _UNUSED = """
     passage NOT IN (
@@ -63,6 +62,8 @@ def collect_garbage(connection: sqlite3.Connection, home: Home) -> GarbageReport
             f"SELECT DISTINCT model_id FROM embeddings WHERE {_UNUSED}",
         )
         embeddings = connection.execute(f"DELETE FROM embeddings WHERE {_UNUSED}").rowcount
+    if touched:
+        from kuberian.store.vector_files import write_files  # and NumPy, which most index runs do without
     for model_id in touched:
         write_files(connection, home, model_id, anew=True)
     if blobs or embeddings:
@@ -74,8 +75,8 @@ def collect_garbage(connection: sqlite3.Connection, home: Home) -> GarbageReport
 def remove_chunks(connection: sqlite3.Connection, blob_id: int) -> int:
     """Take away a blob's chunks and their full-text rows; return how many there were."""
     chunks = fulltext.chunk_texts(connection, blob_id)
-    for chunk in chunks:
-        fulltext.remove_chunk(connection, chunk)
+    for chunk_id, chunk in chunks:
+        fulltext.remove_chunk(connection, chunk_id, chunk.columns())
     connection.execute("DELETE FROM chunks WHERE blob_id = ?", (blob_id,))
     return len(chunks)
 

@@ -186,6 +186,17 @@ def m007_names(db: Database) -> None:
     )
 
 
+@migrations()
+def m008_one_index_of_chunks(db: Database) -> None:
+    """Chunks by blob with their passages, in the place of two indexes of one column each."""
+    _execute(
+        db,
+        "DROP INDEX chunks_passage",
+        "DROP INDEX chunks_blob",
+        "CREATE INDEX chunks_blob ON chunks(blob_id, passage)",
+    )
+
+
 def _execute(db: Database, *statements: str) -> None:
     """Run statements one by one: `executescript` would commit the migration's transaction before its end."""
     for statement in statements:

@@ -13,12 +13,8 @@ import numpy as np
 
 from kuberian.errors import HomeError
 from kuberian.store.home import Home, now, transaction
-from kuberian.store.vectors import EXACT_ROWS, STORED, FileRow, Floats, Ids, current_files, import_faiss
-
-# A new file is written when the embeddings that the files lack pass this share of them (and this number). Scoring 2,000
-# vectors from SQLite costs some 3 ms, rewriting a file of 100,000 about 200.
-LAG_SHARE = 0.05
-LAG_ROWS = 1000
+from kuberian.store.vector_rows import FileRow, are_behind, current_files
+from kuberian.store.vectors import EXACT_ROWS, STORED, Floats, Ids, import_faiss
 
 # Rows of a file: 50 MB at 384 dimensions, which is what memory holds while one is written.
 SEGMENT_ROWS = 1 << 17
@@ -40,11 +36,9 @@ def write_files(
     The last file is written again with what comes after it, until it has `segment_rows`. Signs are kept where there are
     more than `exact_rows`. Returns whether a file was written. Raises HomeError on a full disk.
     """
-    files = [] if anew else current_files(connection, home, model_id)
-    rows, last = sum(file.rows for file in files), files[-1].last_embedding if files else 0
-    lag = _count(connection, "SELECT count(*) FROM embeddings WHERE model_id = ? AND id > ?", model_id, last)
-    if not anew and lag <= (max(LAG_ROWS, LAG_SHARE * rows) if rows else 0):
+    if not anew and not are_behind(connection, home, model_id):
         return False
+    files = [] if anew else current_files(connection, home, model_id)
     kept = [file for file in files if file.rows >= segment_rows or file is not files[-1]]
     start = kept[-1].last_embedding if kept else 0
     dimension = _count(connection, "SELECT dimension FROM models WHERE id = ?", model_id)
@@ -53,7 +47,7 @@ def write_files(
         path = home.vectors / f"{model_id}-{uuid.uuid4().hex}.faiss"
         _write_durably(segment, path)
         written.append(FileRow(path, segment.ntotal, int(import_faiss().vector_to_array(segment.id_map)[-1])))
-    if rows + lag > exact_rows:
+    if sum(file.rows for file in (*kept, *written)) > exact_rows:
         after = 0
         for file in (*kept, *written):
             if not file.signs.exists():

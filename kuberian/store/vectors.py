@@ -17,14 +17,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kuberian.store import sums
 from kuberian.store.home import Home
+from kuberian.store.vector_rows import FileRow, current_files
 
 Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
@@ -201,40 +200,6 @@ def cosines(vectors: Halves, vector: Floats) -> Floats:
         vectors[start : start + _WIDENED].astype(np.float32) @ vector for start in range(0, len(vectors), _WIDENED)
     ]
     return np.concatenate([np.empty(0, np.float32), *parts])
-
-
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """A current FAISS file of a model, by its row: the embeddings up to an id and after the file's before."""
-
-    path: Path
-    rows: int
-    last_embedding: int
-
-    @property
-    def signs(self) -> Path:
-        """The file with the signs of its vectors, which need not exist."""
-        return self.path.with_suffix(".signs")
-
-
-def current_files(connection: sqlite3.Connection, home: Home, model_id: int) -> list[FileRow]:
-    """Return a model's FAISS files in the order of their ids, up to the first that is not what was written."""
-    rows = connection.execute(
-        "SELECT file, rows, last_embedding, bytes FROM vector_files WHERE model_id = ? ORDER BY last_embedding",
-        (model_id,),
-    )
-    found = []
-    for name, count, last, size in rows.fetchall():
-        path = home.vectors / name
-        file = FileRow(path, int(count), int(last))
-        try:
-            whole = path.stat().st_size == size
-        except OSError:
-            break
-        if not whole or any(sums.damaged(home.folder, f"{home.vectors.name}/{p.name}") for p in (path, file.signs)):
-            break
-        found.append(file)
-    return found
 
 
 def open_segment(row: FileRow) -> Segment | None:

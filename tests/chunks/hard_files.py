@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from indexer.chunks import Chunk
+from indexer.chunk import Chunk
 from indexer.languages import BY_NAME
 
 _FIXTURES = {path.stem: path for path in (Path(__file__).parent / "fixtures").iterdir() if path.is_file()}

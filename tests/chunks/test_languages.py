@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.chunks import Chunk, cut
+from indexer.chunk import Chunk
+from indexer.chunks import cut
 from indexer.grammar import load
 from indexer.languages import BY_NAME, TABLE, detect
 

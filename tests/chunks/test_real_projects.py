@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.chunks import Chunk, cut
+from indexer.chunk import Chunk
+from indexer.chunks import cut
 from indexer.contents import Text, read_text
 from indexer.languages import detect
 from tests.chunks.hard_files import assert_covered

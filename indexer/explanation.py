@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer.chunks import Chunk, cut
-from indexer.contents import Skipped, read_text
-from indexer.languages import detect
+from indexer.chunk import Chunk
+from indexer.cutting import cut_file
 from indexer.repository import Repository, TreeFile
 from indexer.run import MAX_BYTES
 from indexer.verdicts import Verdicts
@@ -73,11 +72,8 @@ def _explain(repository: Repository, file: TreeFile, verdicts: Verdicts, max_byt
     read = repository.read(file)
     if read is None:
         return Explanation(file.path, "gone", None, labels, [])
-    content = read_text(file.path, read[0], max_bytes=len(read[0]))
-    if isinstance(content, Skipped):
-        return Explanation(file.path, content.reason, None, labels, [])
-    language = detect(file.path, content.text)
-    return Explanation(file.path, None, language, labels, cut(content.text, language))
+    done = cut_file(file.path, read[0])
+    return Explanation(file.path, done.skipped, None if done.skipped else done.language, labels, done.chunks)
 
 
 def _why_unknown(repository: Repository, file: Path, name: str) -> str:
