@@ -138,7 +138,7 @@ def candidates(
     inside[files] = True
     chunks = np.flatnonzero(inside[scope.file_of])
     file_of = np.searchsorted(files, scope.file_of[chunks])
-    cosines = meaning.of_chunks(connection, embedded, scope, chunks)
+    cosines = meaning.of_chunks(vectors, embedded, scope, chunks)
     defines = np.zeros(len(chunks), np.float32)
     for position, sure in definitions.items():
         at = int(np.searchsorted(chunks, position))

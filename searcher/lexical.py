@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
-import numpy.typing as npt
 
 from kuberian.store.texts import storable
 from kuberian.store.vectors import Floats, Ids
-from searcher.scope import Scope
+from searcher.scope import Positions, Postings, Scope
 
 # What it adds to a term's worth that it stands in a name that the chunk defines, in a signature or a docstring.
 NAMED = 2.0
@@ -26,8 +25,6 @@ TOLD = 0.5
 # Okapi BM25's constants, for files: how soon more chunks with a term add no more, and how much long files count less.
 K1 = 1.2
 B = 0.4
-
-Positions = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +47,6 @@ class PathTerms:
 
     rarity: dict[str, float]
     weighed: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class _Postings:
-    """Positions of the chunks that have a term: anywhere, in a name, in a signature or docstring."""
-
-    anywhere: Positions
-    named: Positions
-    told: Positions
 
 
 def weigh(connection: sqlite3.Connection, terms: list[str], scope: Scope) -> Lexical:
@@ -112,15 +100,18 @@ def _idf(count: int, total: int) -> float:
     return float(np.log(1 + (total - count + 0.5) / (count + 0.5)))
 
 
-def _postings(connection: sqlite3.Connection, term: str, scope: Scope) -> _Postings:
-    anywhere = positions(connection, f'"{term}"', scope)
-    if not len(anywhere):
-        return _Postings(anywhere, anywhere, anywhere)
-    return _Postings(
-        anywhere,
-        positions(connection, f'{{symbol}} : "{term}"', scope),
-        positions(connection, f'{{signature doc}} : "{term}"', scope),
-    )
+def _postings(connection: sqlite3.Connection, term: str, scope: Scope) -> Postings:
+    known = scope.postings.get(term)
+    if known is None:
+        found = positions(connection, f'"{term}"', scope)
+        if len(found):
+            named = positions(connection, f'{{symbol}} : "{term}"', scope)
+            told = positions(connection, f'{{signature doc}} : "{term}"', scope)
+            known = Postings(found, named, told)
+        else:
+            known = Postings(found, found, found)
+        scope.postings.keep(term, known)
+    return known
 
 
 def positions(connection: sqlite3.Connection, match: str, scope: Scope) -> Positions:

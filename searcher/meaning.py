@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 
 import numpy as np
 
-from kuberian.store.vectors import Floats, Ids, Vectors, cosines, stored_cosines
+from kuberian.store.vectors import Floats, Ids, Vectors
 from searcher.scope import Scope
 
 # Chunks that are looked for among all; their files are candidates.
@@ -51,18 +50,18 @@ def of_files(questions: dict[int, Floats], scope: Scope) -> FileCosines:
     for model_id in scope.models:
         mine = scope.model_of == model_id
         vectors = scope.vectors[model_id]
-        paths[mine] = cosines(vectors.paths, questions[model_id])[mine]
-        outlines[mine] = cosines(vectors.outlines, questions[model_id])[mine]
+        paths[mine] = (vectors.paths @ questions[model_id])[mine]
+        outlines[mine] = (vectors.outlines @ questions[model_id])[mine]
     return FileCosines(paths, outlines)
 
 
-def of_chunks(connection: sqlite3.Connection, questions: dict[int, Floats], scope: Scope, positions: Ids) -> Floats:
+def of_chunks(vectors: dict[int, Vectors], questions: dict[int, Floats], scope: Scope, positions: Ids) -> Floats:
     """Compare the question with some chunks, by position: their cosines, 0 where a chunk has no embedding yet."""
     found = np.zeros(len(positions), np.float32)
     wanted = scope.embeddings[positions]
     models = scope.model_of[scope.file_of[positions]]
     for model_id in scope.models:
         mine = np.flatnonzero((wanted > 0) & (models == model_id))
-        ids, scores = stored_cosines(connection, np.unique(wanted[mine]), questions[model_id])
-        found[mine] = scores[np.searchsorted(ids, wanted[mine])]
+        ids, again = np.unique(wanted[mine], return_inverse=True)
+        found[mine] = vectors[model_id].exact.cosines(ids, questions[model_id])[again]
     return found

@@ -18,7 +18,12 @@ import numpy.typing as npt
 from kuberian.errors import RepositoryError, UsageError
 from kuberian.store import repositories
 from kuberian.store.paths import from_column
-from kuberian.store.vectors import STORED, Halves, Ids
+from kuberian.store.vectors import STORED, Floats, Ids
+
+Positions = npt.NDArray[np.intp]
+
+# Positions that are kept of terms: 16 MB.
+REMEMBERED = 1 << 21
 
 # As `at`: all indexed revisions at once, and the working tree.
 EVERY_REVISION = "*"
@@ -58,11 +63,11 @@ class Place:
 class FileVectors:
     """Two embeddings of every file in scope, zeros where there is none: of its path and of its outline.
 
-    Each is float16 [files, dimension].
+    Each is float32 [files, dimension].
     """
 
-    paths: Halves
-    outlines: Halves
+    paths: Floats
+    outlines: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,36 @@ class Embedded:
     chunks: Ids
     ids: Ids
     distinct: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """Positions of the chunks that have a term: anywhere, in a name, in a signature or docstring."""
+
+    anywhere: Positions
+    named: Positions
+    told: Positions
+
+
+class KnownPostings:
+    """The postings of terms that were looked up, for the next question that has them."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Postings] = {}
+        self._size = 0
+
+    def get(self, term: str) -> Postings | None:
+        """Return those of a term, or None if it has to be looked up."""
+        return self._of.get(term)
+
+    def keep(self, term: str, found: Postings) -> None:
+        """Remember those of a term, and forget all others once they take much room."""
+        size = len(found.anywhere) + len(found.named) + len(found.told)
+        if self._size + size > REMEMBERED:
+            self._of.clear()
+            self._size = 0
+        self._of[term] = found
+        self._size += size
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +138,7 @@ class Scope:
     paths: frozenset[str]
     _embedded: dict[int, Embedded] = field(default_factory=dict)
     references: dict[str, int] = field(default_factory=dict)  # `lexical.references` of names that were looked up
+    postings: KnownPostings = field(default_factory=KnownPostings)
 
     def embedded(self, model_id: int) -> Embedded:
         """Return the chunks' embeddings under a model. Remembered: every question needs them."""
@@ -244,7 +280,7 @@ def _file_vectors(connection: sqlite3.Connection, blobs: Ids, files: dict[int, _
     paths = b"".join(by_path.get(file.path_id, none) for file in files.values())
     outlines = b"".join(by_blob.get(blob_id, none) for blob_id in files)
     shape = (len(blobs), dimension)
-    return FileVectors(np.frombuffer(paths, STORED).reshape(shape), np.frombuffer(outlines, STORED).reshape(shape))
+    return FileVectors(*(np.frombuffer(both, STORED).reshape(shape).astype(np.float32) for both in (paths, outlines)))
 
 
 def _known_languages(connection: sqlite3.Connection, asked: str) -> set[str]:

@@ -12,7 +12,7 @@ import pytest
 from kuberian.store.home import Home, transaction
 from kuberian.store.vector_files import write_files
 from kuberian.store.vector_rows import current_files
-from kuberian.store.vectors import STORED, Vectors
+from kuberian.store.vectors import STORED, ExactVectors, Vectors
 
 DIMENSION, ROWS, MODEL = 64, 4000, 1
 
@@ -124,3 +124,28 @@ def test_a_lost_file_in_the_middle_changes_no_answer(connection: sqlite3.Connect
     assert vectors.nearest(question, ALL, 30)[0].tolist() == expected(connection, question, ALL, 30)
     write_files(connection, Home(home), MODEL, segment_rows=1400)
     assert files(connection, home) == [1400, 1400, 1200]
+
+
+def test_exact_cosines_are_those_of_sqlite_whatever_is_remembered(connection: sqlite3.Connection) -> None:
+    exact = ExactVectors(connection, DIMENSION, rows=100)
+    stored = embeddings(0, ROWS).astype(np.float32)
+    random = np.random.default_rng(5)
+    for question in questions(10):
+        # a few, all that there is room for, more than that
+        for count in (0, 1, 30, 100, 350):
+            numbers = np.sort(random.choice(ROWS, count, replace=False))
+            found = exact.cosines(2 * numbers + 1, question)
+            np.testing.assert_allclose(found, stored[numbers] @ question, atol=1e-6)
+
+
+def test_what_is_remembered_is_not_read_again(connection: sqlite3.Connection) -> None:
+    exact = ExactVectors(connection, DIMENSION)
+    ids, question = np.array([1, 5, 301]), questions(1)[0]
+    before = exact.cosines(ids, question)
+    connection.execute("DELETE FROM embeddings")
+    assert (exact.cosines(ids, question) == before).all()
+
+
+def test_an_embedding_that_does_not_exist_is_an_error(connection: sqlite3.Connection) -> None:
+    with pytest.raises(KeyError, match="1 of 2 embeddings"):
+        ExactVectors(connection, DIMENSION).cosines(np.array([1, 2]), questions(1)[0])

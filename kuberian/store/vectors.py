@@ -26,7 +26,6 @@ from kuberian.store.home import Home
 from kuberian.store.vector_rows import FileRow, current_files
 
 Floats = npt.NDArray[np.float32]
-Halves = npt.NDArray[np.float16]
 Ids = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
@@ -38,8 +37,9 @@ EXACT_ROWS = 250_000
 # benchmark.
 SIGNS_SHARE = 0.02
 
-# Rows of float16 that are widened to float32 at a time: 6 MB with 384 dimensions.
-_WIDENED = 4096
+# Exact vectors that are kept in memory between questions, in float32: 50 MB with 384 dimensions, if ever so many are
+# asked for. A question compares itself with some 400 of the nearest and a few thousand of the candidates' files.
+REMEMBERED = 1 << 15
 
 # Scored again from SQLite, for each that is asked for: four make a second round rare.
 RESCORED = 4
@@ -93,7 +93,10 @@ def _only(among: Flags) -> Any:
 
 
 class Vectors:
-    """The vectors of one model, for searching. `exact_rows` is the most that are scored one by one."""
+    """The vectors of one model, for searching. `exact_rows` is the most that are scored one by one.
+
+    `exact` compares single ones.
+    """
 
     def __init__(
         self,
@@ -103,8 +106,8 @@ class Vectors:
         dimension: int,
         exact_rows: int = EXACT_ROWS,
     ) -> None:
-        self._connection = connection
         self._exact_rows = exact_rows
+        self.exact = ExactVectors(connection, dimension)
         self._segments: list[Segment] = []
         last = 0
         for row in current_files(connection, home, model_id):
@@ -132,9 +135,8 @@ class Vectors:
         flags[allowed[: np.searchsorted(allowed, last, "right")]] = True
         rows = [flags[segment.ids] for segment in self._segments]
         if len(allowed) > self._exact_rows and all(segment.signs is not None for segment in self._segments):
-            ids, scores = stored_cosines(
-                self._connection, self._by_signs(vector, rows, len(allowed), RESCORED * k), vector
-            )
+            ids = np.sort(self._by_signs(vector, rows, len(allowed), RESCORED * k))
+            scores = self.exact.cosines(ids, vector)
         else:
             ids, scores = self._exactly(vector, rows, k)
         ids, scores = np.concatenate([ids, late_ids]), np.concatenate([scores, late_scores])
@@ -157,7 +159,8 @@ class Vectors:
             ids = np.concatenate([item[0] for item in found]) if found else np.empty(0, np.int64)
             rounded = np.concatenate([item[1] for item in found]) if found else np.empty(0, np.float32)
             best = np.lexsort((ids, -rounded))[:wanted]
-            ids, scores = stored_cosines(self._connection, ids[best], vector)
+            ids = np.sort(ids[best])
+            scores = self.exact.cosines(ids, vector)
             # What was not looked at scores at most the last one's rounded score and the error.
             sure = wanted >= count or np.sort(scores)[-k] > rounded[best[-1]] + error
             if sure or wanted >= MOST_RESCORED * k:
@@ -186,20 +189,51 @@ class Vectors:
         return all_ids[np.lexsort((all_ids, -all_scores))[:k]]
 
 
-def stored_cosines(connection: sqlite3.Connection, ids: Ids, vector: Floats) -> tuple[Ids, Floats]:
-    """Return the ids of some embeddings, sorted, and their exact cosines to a vector [dimension], from SQLite."""
-    marks = ",".join(map(str, ids.tolist()))
-    rows = connection.execute(f"SELECT id, vector FROM embeddings WHERE id IN ({marks}) ORDER BY id").fetchall()
-    vectors = np.frombuffer(b"".join(row[1] for row in rows), STORED).reshape(len(rows), len(vector))
-    return np.array([row[0] for row in rows], np.int64), cosines(vectors, vector)
+class ExactVectors:
+    """The embeddings as SQLite has them, and the last `rows` of them that were asked for in memory."""
 
+    def __init__(self, connection: sqlite3.Connection, dimension: int, rows: int = REMEMBERED) -> None:
+        self._connection = connection
+        self._room = rows
+        self._vectors: Floats = np.empty((0, dimension), np.float32)
+        self._used = 0
+        self._row_of: Ids = np.empty(0, np.int64)  # by id; -1: not in memory
 
-def cosines(vectors: Halves, vector: Floats) -> Floats:
-    """Return the cosines of unit vectors [rows, dimension] to another [dimension]; some rows are widened at a time."""
-    parts = [
-        vectors[start : start + _WIDENED].astype(np.float32) @ vector for start in range(0, len(vectors), _WIDENED)
-    ]
-    return np.concatenate([np.empty(0, np.float32), *parts])
+    def cosines(self, ids: Ids, vector: Floats) -> Floats:
+        """Return the cosines of some embeddings (ids ascending, each once) to a vector [dimension], all unit vectors.
+
+        Raises KeyError for an id that there is none of.
+        """
+        if len(ids) > self._room:
+            return np.concatenate(
+                [self.cosines(ids[at : at + self._room], vector) for at in range(0, len(ids), self._room)]
+            )
+        if not len(ids):
+            return np.empty(0, np.float32)
+        if ids[-1] >= len(self._row_of):
+            more = np.full(int(ids[-1]) + 1 - len(self._row_of), -1, np.int64)
+            self._row_of = np.concatenate([self._row_of, more])
+        missing = ids[self._row_of[ids] < 0]
+        if self._used + len(missing) > self._room:
+            self._row_of[:] = -1
+            self._used, missing = 0, ids
+        if len(missing):
+            self._read(missing)
+        return np.asarray(self._vectors[self._row_of[ids]] @ vector, np.float32)
+
+    def _read(self, ids: Ids) -> None:
+        marks = ",".join(map(str, ids.tolist()))
+        rows = self._connection.execute(f"SELECT vector FROM embeddings WHERE id IN ({marks}) ORDER BY id").fetchall()
+        if len(rows) != len(ids):
+            raise KeyError(f"{len(ids) - len(rows)} of {len(ids)} embeddings do not exist")
+        end = self._used + len(ids)
+        if end > len(self._vectors):  # doubled: what is never asked for takes no memory
+            bigger = np.empty((min(max(end, 2 * len(self._vectors)), self._room), self._vectors.shape[1]), np.float32)
+            bigger[: self._used] = self._vectors[: self._used]
+            self._vectors = bigger
+        self._vectors[self._used : end] = np.frombuffer(b"".join(row[0] for row in rows), STORED).reshape(len(ids), -1)
+        self._row_of[ids] = np.arange(self._used, end)
+        self._used = end
 
 
 def open_segment(row: FileRow) -> Segment | None:
