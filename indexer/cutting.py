@@ -10,7 +10,7 @@ from indexer.chunks import cut
 from indexer.contents import Skipped, read_text
 from indexer.languages import detect
 from indexer.passages import outline_passage, passage, passage_hash
-from kuberian.store.fulltext import ChunkText, Columns, defined
+from kuberian.store.fulltext import ChunkText, Columns, own_names
 from kuberian.store.texts import deflate, lines_of, slice_lines, storable
 
 
@@ -71,7 +71,7 @@ def rows(path: str, data: bytes, *, by_grammar: bool = True) -> FileRows:
     """Return the rows of the content of a file."""
     done = cut_file(path, data, by_grammar=by_grammar)
     chunks = list(_chunk_rows(done))
-    outline = outline_passage(found.name for chunk in chunks for found in defined(chunk.names))
+    outline = outline_passage(name for chunk in chunks for name in own_names(chunk.names))
     return FileRows(
         language=done.language or "",
         encoding=done.encoding,

@@ -26,6 +26,7 @@ _PYTHON = Language(
 _JS_TESTS = "function~describe|it|test|suite|context|beforeEach|afterEach|(?:describe|it|test)\\.\\w+"
 _JS_FUNCTIONS = "arrow_function|function_expression|generator_function|function"
 _FIELD = Rule("field", own=False)
+_PUB_USE = "<visibility_modifier>/../argument"  # what is offered here though it is defined elsewhere
 _MEMBER = Rule("constant", own=False)
 _JS_RULES: dict[str, Rule | tuple[Rule, ...]] = {
     "function_declaration": Rule("function"),
@@ -161,6 +162,11 @@ ROWS: tuple[Language, ...] = (
             "enum_variant": _MEMBER,
             "field_declaration": _FIELD,
             "associated_type": Rule("type", own=False),
+            "use_declaration": (
+                Rule("export", "argument/list[*]", only=f"{_PUB_USE}=scoped_use_list", own=False),
+                Rule("export", "argument[*]", only=f"{_PUB_USE}=use_list", own=False),
+                Rule("export", "argument/name|alias", only=f"{_PUB_USE}=scoped_identifier|use_as_clause", own=False),
+            ),
         },
         lists=words("enum_variant_list field_declaration_list"),
         leads=leads("attribute_item"),

@@ -37,6 +37,9 @@ _OWNERS = CONTAINERS - {"module", "namespace"}
 LOCAL = frozenset({"function", "method", "constructor"})
 """Kinds whose inside is local: no constants of the module are found there."""
 
+EXPORT = "export"
+"""The kind of a name that is defined elsewhere, and offered here as well."""
+
 _TITLES = frozenset({"test", "section", "block", "rule", "key", "element"})
 """Kinds whose names are words, in which a point separates nothing."""
 
@@ -258,7 +261,7 @@ class _Walk:
         scope = self.definitions[index].symbol if index >= 0 else None
         for node in names:
             name = clean_name(self._text(node, 2 * _MAX_NAME), kind)
-            if name and name != "_":
+            if name and name not in ("_", "self"):
                 symbol = f"{scope}.{name}" if scope and len(scope) < _MAX_NAME else name
                 self.members.append(Member(node.start_point.row, kind, name, symbol))
 
@@ -320,6 +323,9 @@ def clean_name(text: str, kind: str) -> str:
     if text.isidentifier():
         return text[:_MAX_NAME]
     name = " ".join(text.split()).strip("\"'`")
+    if kind == EXPORT:  # by the name that it has from here on; of what is nested, or all there is, there is none
+        name = name.rpartition(" as ")[2].rpartition("::")[2]
+        return name[:_MAX_NAME] if name.isidentifier() else ""
     if kind in CONTAINERS:
         name = re.sub(r"\s*[<\[(].*", "", name)
     elif kind in _TITLES:

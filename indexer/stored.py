@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from indexer.chunk import Chunk
-from kuberian.store.fulltext import defined
+from kuberian.store.fulltext import own_names
 from kuberian.store.texts import inflate, lines_of, slice_lines
 
 
@@ -45,4 +45,4 @@ def stored_chunks(connection: sqlite3.Connection, chunk_ids: list[int]) -> Itera
 def stored_names(connection: sqlite3.Connection, blob_id: int) -> Iterator[str]:
     """Yield the names of all that a blob defines, without their scopes, in its order."""
     for (names,) in connection.execute("SELECT names FROM chunks WHERE blob_id = ? ORDER BY id", (blob_id,)):
-        yield from (found.name for found in defined(names))
+        yield from own_names(names)

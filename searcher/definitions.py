@@ -11,15 +11,22 @@ from searcher.lexical import positions
 from searcher.question import Question
 from searcher.scope import Scope
 
-# What a definition is worth by its kind: who asks for a name means the type before a function, and that before a field.
-_TYPES = word_set(
-    """
-    alias class data enum extension interface module namespace newtype object protocol record struct trait
-    type typedef union
-    """
-)
-_CALLED = word_set("component constructor function macro method procedure rule target test")
-TYPE, CALLED, VALUE = 1.0, 0.7, 0.4
+TYPE, CALLED, VALUE, OFFERED = 1.0, 0.7, 0.4, 0.35
+# What a definition is worth by its kind: who asks for a name means the type before a function, that before a field, and
+# all of them before a place that only offers the name again.
+_WORTH = {
+    **dict.fromkeys(
+        word_set(
+            """
+            alias class data enum extension interface module namespace newtype object protocol record struct trait
+            type typedef union
+            """
+        ),
+        TYPE,
+    ),
+    **dict.fromkeys(word_set("component constructor function macro method procedure rule target test"), CALLED),
+    "export": OFFERED,
+}
 # A function or value inside of something else is less likely meant by its name alone,
 INSIDE = 0.7
 # a name with its scope more,
@@ -54,9 +61,9 @@ def _sureness(asked: list[str], found: Defined) -> float:
         return 0.0
     scoped = [part for part in re.split(r"\W+", found.symbol) if part]
     end = scoped[-len(asked) :]
-    worth = TYPE if found.kind in _TYPES else CALLED if found.kind in _CALLED else VALUE
+    worth = _WORTH.get(found.kind, VALUE)
     if len(asked) > 1 and [part.lower() for part in end] == [part.lower() for part in asked]:
         worth = QUALIFIED
-    elif len(scoped) > 1 and found.kind not in _TYPES:
+    elif len(scoped) > 1 and worth < TYPE:
         worth *= INSIDE
     return worth if end[-len(asked) :] == asked[-len(end) :] else worth * OTHER_CASE

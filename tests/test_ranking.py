@@ -65,6 +65,21 @@ class TestNames:
             assert paths(searcher.search("Ledger"))[0] == "c.py"
             assert set(paths(searcher.search("Ledger"))) == {"a.py", "b.py", "c.py"}
 
+    def test_a_name_that_is_only_offered_again_is_found_there(self, tmp_path: Path) -> None:
+        root = tmp_path / "names"
+        root.mkdir()
+        users = "use crate::Ledger;\n\npub fn total(ledger: &Ledger) -> u64 {\n    Ledger::sum(ledger)\n}\n"
+        (root / "ledger_user.rs").write_text(users)
+        (root / "extract.rs").write_text("pub use ledger_core::{Entry, Ledger};\n\nmod inner;\n")
+        commit_all(root)
+        index(root)
+        with Searcher() as searcher:
+            assert paths(searcher.search("Ledger"))[0] == "extract.rs"
+        (root / "ledger.rs").write_text("pub struct Ledger {\n    entries: Vec<u64>,\n}\n")
+        index(root)
+        with Searcher() as searcher:
+            assert paths(searcher.search("Ledger"))[0] == "ledger.rs"
+
     def test_a_name_is_found_in_other_capitals_too(self, flask: tuple[Path, Path]) -> None:
         with Searcher(flask[1]) as searcher:
             assert paths(searcher.search("securecookiesessioninterface"))[0] == "src/flask/sessions.py"

@@ -7,6 +7,7 @@ are a pure function of the chunk, which is why `words.WORDS_VERSION` guards them
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kuberian.store.home import transaction
@@ -59,6 +60,11 @@ def defined(stored: str) -> list[Defined]:
     """Return what a value of `chunks.names` says."""
     lines = (line.partition(" ") for line in stored.split("\n")) if stored else ()
     return [Defined(kind, symbol) for kind, _, symbol in lines]
+
+
+def own_names(stored: str) -> Iterator[str]:
+    """Yield the names, without their scopes, that a value of `chunks.names` defines, and not only offers again."""
+    return (found.name for found in defined(stored) if found.kind != "export")
 
 
 def add_chunk(connection: sqlite3.Connection, chunk_id: int, columns: Columns) -> None:
