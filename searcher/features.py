@@ -52,6 +52,8 @@ FILE = (
 
 CHUNK = (
     "words",  # of the question in the chunk, relative to the best of all chunks
+    "named",  # the share of the question's words in names that the chunk defines
+    "named_here",  # the sum of those, weighed by how rare they are in the file, in nats
     "meaning",  # the cosine, minus the greatest of all
     "defines",  # an identifier of the question, by how surely
     "part",  # a later part of a definition that was cut
@@ -170,7 +172,15 @@ def candidates(
         chunks=chunks,
         file_of=file_of,
         chunk_features=np.stack(
-            (lexical.chunks[chunks], _from_greatest(cosines), defines, scope.later_part[chunks]), 1
+            (
+                lexical.chunks[chunks],
+                lexical.named[chunks],
+                lexical.named_here[chunks],
+                _from_greatest(cosines),
+                defines,
+                scope.later_part[chunks],
+            ),
+            1,
         ).astype(np.float32),
         found=lexical.found,
         best_cosine=float(near.cosines[0]) if len(near.cosines) else 0.0,

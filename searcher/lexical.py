@@ -32,12 +32,16 @@ class Lexical:
     """What the question's terms say of the chunks and files in scope.
 
     `chunks` [chunks] is the sum of the terms in a chunk, each weighed by its rarity, and `files` [files] Okapi BM25
-    over files, where a term occurs as often as chunks have it. Both are relative to the greatest, so in 0..1. `found`
-    tells whether any term was found at all.
+    over files, where a term occurs as often as chunks have it. Both are relative to the greatest, so in 0..1. `named`
+    [chunks] is the share of the terms, weighed by rarity, that stand in a name which the chunk defines, in 0..1, and
+    `named_here` [chunks] the sum of those, each weighed by how rare it is among the chunks of its file: what tells one
+    of them from the others. `found` tells whether any term was found at all.
     """
 
     chunks: Floats
     files: Floats
+    named: Floats
+    named_here: Floats
     found: bool
 
 
@@ -53,6 +57,7 @@ def weigh(connection: sqlite3.Connection, terms: list[str], scope: Scope) -> Lex
     """Look the terms up in full text and weigh every chunk and file in scope, which must have some."""
     chunks = np.zeros(len(scope.chunks), np.float32)
     files = np.zeros(len(scope.blobs), np.float32)
+    named, named_here, total = np.zeros_like(chunks), np.zeros_like(chunks), 0.0
     length = K1 * (1 - B + B * scope.sizes / max(float(scope.sizes.mean()), 1.0))
     for term in terms:
         postings = _postings(connection, term, scope)
@@ -62,15 +67,20 @@ def weigh(connection: sqlite3.Connection, terms: list[str], scope: Scope) -> Lex
         chunks[postings.anywhere] += rarity
         chunks[postings.named] += rarity * NAMED
         chunks[postings.told] += rarity * TOLD
-        in_file = np.bincount(scope.file_of[postings.anywhere], minlength=len(files)).astype(np.float32)
+        named[postings.named] += rarity
+        total += rarity
+        in_file = np.bincount(scope.file_of[postings.anywhere], minlength=len(files))
+        of_named = scope.file_of[postings.named]
+        named_here[postings.named] += _idfs(in_file[of_named], scope.sizes[of_named])
         rarity = _idf(int(np.count_nonzero(in_file)), len(files))
-        in_file += NAMED * np.bincount(scope.file_of[postings.named], minlength=len(files))
-        files += rarity * in_file * (K1 + 1) / (in_file + length)
+        weighed = in_file + NAMED * np.bincount(of_named, minlength=len(files))
+        files += rarity * weighed * (K1 + 1) / (weighed + length)
     best = float(chunks.max())
     if best > 0:
         chunks /= best
         files /= float(files.max())
-    return Lexical(chunks, files, found=best > 0)
+        named /= total
+    return Lexical(chunks, files, named, named_here, found=best > 0)
 
 
 def path_terms(connection: sqlite3.Connection, terms: list[str], scope: Scope) -> PathTerms:
@@ -96,8 +106,12 @@ def references(connection: sqlite3.Connection, name: str, scope: Scope) -> int:
 
 
 def _idf(count: int, total: int) -> float:
-    """Return how much it says that `count` of `total` have a term: Robertson's and Spärck Jones's weight, above 0."""
-    return float(np.log(1 + (total - count + 0.5) / (count + 0.5)))
+    return float(_idfs(np.array([count]), np.array([total]))[0])
+
+
+def _idfs(counts: Ids, totals: Ids) -> Floats:
+    """Return how much it says that so many of all have a term: Robertson's and Spärck Jones's weight, above 0."""
+    return np.log(1 + (totals - counts + 0.5) / (counts + 0.5)).astype(np.float32)
 
 
 def _postings(connection: sqlite3.Connection, term: str, scope: Scope) -> Postings:
