@@ -105,7 +105,7 @@ def _ends(pattern: re.Pattern[str], name: str) -> bool:
 
 
 _TEST_FOLDERS = word_set(
-    "test tests testing __tests__ spec specs testdata test-data fixtures __fixtures__ e2e __mocks__ mocks"
+    "t test tests testing __tests__ spec specs testdata test-data fixtures __fixtures__ e2e __mocks__ mocks"
 )
 _EXAMPLE_FOLDERS = word_set("example examples sample samples demo demos tutorial tutorials playground cookbook recipes")
 _DOCUMENTATION_FOLDERS = word_set("doc docs documentation man website site wiki javadoc")

@@ -270,7 +270,13 @@ class Repository:
                 )
         except git.GitCommandNotFound as error:
             raise RepositoryError("git is not installed: install it and try again") from error
-        if status and check:
+        if "safe.directory" in errors:
+            raise RepositoryError(
+                f"git does not trust {self.root}, as another user owns it: if you do, run "
+                f"`git config --global --add safe.directory {self.root}`"
+            )
+        # Git says no with 1, and 128 where it could not even ask.
+        if status and (check or status >= 128):
             raise RepositoryError(f"git cannot read {self.root}: {_first_line(errors)}")
         return bytes(output)
 

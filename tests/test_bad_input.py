@@ -62,6 +62,11 @@ class TestIndex:
         (tmp_path / "new" / "a.py").write_text("x = 1\n")
         refused(kuberian, "index", str(tmp_path / "new"), status=3, says="no commits yet")
 
+    def test_a_repository_that_git_does_not_trust(self, kuberian: Run, indexed: Path) -> None:
+        # git's own switch for its tests: as if somebody else owned all repositories
+        other = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+        refused(kuberian, "index", str(indexed), status=3, says="config --global --add safe.directory", **other)
+
     def test_an_empty_repository(self, kuberian: Run, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
         commit_all(tmp_path / "empty")

@@ -14,6 +14,7 @@ from indexer.noise import LABELS, labels
         ("lib/attest.rb", set()),
         ("src/inspector.ts", set()),
         ("tests/test_app.py", {"test"}),
+        ("t/unit/app.py", {"test"}),
         ("src/app_test.go", {"test"}),
         ("src/Button.test.tsx", {"test"}),
         ("src/__tests__/button.js", {"test"}),
