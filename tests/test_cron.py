@@ -7,11 +7,15 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Run
+from tests.sdists import commit_all, git
 
 ROOT = Path(__file__).parents[1]
 CRON = [sys.executable, str(ROOT / "deploy" / "container" / "cron.py")]
@@ -48,6 +52,29 @@ def test_a_repository_that_fails_is_named_and_does_not_stop_the_others(
     assert "1 of 2 repositories indexed in" in done.stdout
     assert done.stdout.rstrip().endswith(f"failed: {empty}")
     assert f"{repository}/server/auth.py:" in kuberian("search", QUESTION).stdout.splitlines()[0]
+
+
+def test_an_address_is_cloned_and_then_followed(repository: Path, kuberian: Run, tmp_path: Path) -> None:
+    served = tmp_path / "served" / "shop.git"
+    git(tmp_path, "clone", "-q", "--bare", str(repository), str(served))
+    git(served, "update-server-info")  # all that a server of plain files needs
+    handler = partial(SimpleHTTPRequestHandler, directory=str(served.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address, nowhere = (f"http://127.0.0.1:{server.server_port}/{name}.git" for name in ("shop", "nowhere"))
+        done = cron("--once", KUBERIAN_REPOSITORIES=f"{nowhere} {address}")
+        assert done.returncode == 3
+        assert f"failed: {nowhere}\n" in done.stdout
+        assert "1 of 2 repositories indexed in" in done.stdout
+        (repository / "oven.py").write_text("def bake_bread(dough):\n    return dough.heat(degrees=230)\n")
+        commit_all(repository)
+        git(repository, "push", "-q", str(served), "HEAD")
+        git(served, "update-server-info")
+        done = cron("--once", KUBERIAN_REPOSITORIES=address)
+        assert done.returncode == 0, done.stdout
+        server.shutdown()
+    assert "oven.py:" in kuberian("search", "how is bread baked").stdout.splitlines()[0]
+    assert "server/auth.py:" in kuberian("search", QUESTION).stdout.splitlines()[0]
 
 
 @pytest.mark.parametrize(
