@@ -62,6 +62,13 @@ def test_any_flipped_byte_of_a_copied_database_is_named_and_it_is_built_anew(
         assert len(list(copy.glob("kuberian.db.damaged-*"))) >= 1
 
 
+def test_the_checkpoint_that_was_used_is_named(indexed: Path, home: Path, model: Path) -> None:
+    database = home / "kuberian.db"
+    flip(database, database.stat().st_size - 100)
+    with pytest.warns(UserWarning, match=rf"it used the model {model}: name it with --model"):
+        index(indexed, home=home, model=model)
+
+
 def test_a_copy_that_is_whole_is_trusted(indexed: Path, home: Path, tmp_path: Path) -> None:
     shutil.copytree(home, tmp_path / "copy")
     os.utime(tmp_path / "copy" / "kuberian.db")

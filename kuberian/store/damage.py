@@ -107,11 +107,20 @@ def clear(home: Home) -> None:
 
 def known_paths(home: Home) -> list[str]:
     """Return the folders of the repositories in a damaged database, as far as they can still be read."""
+    return _still_readable(home, "SELECT path FROM repositories ORDER BY name")
+
+
+def known_checkpoints(home: Home) -> list[str]:
+    """Return the folders of the checkpoints that it was embedded with, but for the bundled one, likewise."""
+    return _still_readable(home, "SELECT DISTINCT path FROM models WHERE path IS NOT NULL ORDER BY id")
+
+
+def _still_readable(home: Home, query: str) -> list[str]:
     from kuberian.store.paths import from_column
 
     try:
         with closing(sqlite3.connect(f"{home.database.as_uri()}?immutable=1", uri=True)) as connection:
-            return [from_column(row[0]) for row in connection.execute("SELECT path FROM repositories ORDER BY name")]
+            return [from_column(row[0]) for row in connection.execute(query)]
     except (sqlite3.Error, TypeError):
         return []
 

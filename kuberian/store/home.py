@@ -163,9 +163,10 @@ class Home:
                 raise
             reason = str(error)
         if reason is not None:
-            paths = damage.known_paths(self)
+            paths, checkpoints = damage.known_paths(self), damage.known_checkpoints(self)
             name = damage.set_aside(self)
             again = f" (it knew {', '.join(paths)}: index each)" if len(paths) > 1 else ""
+            again += f" (it used the model {', '.join(checkpoints)}: name it with --model)" if checkpoints else ""
             warnings.warn(
                 f"{self.database} was damaged ({reason}): it is set aside as {name}, and built anew from git{again}",
                 stacklevel=3,
