@@ -28,7 +28,7 @@ MOST = 4
 # Bytes to cut for which it pays to start another.
 BYTES_EACH = 1_000_000
 
-# A grammar is given two seconds for a file (indexer/grammar.py); who takes this long is lost in native code.
+# A grammar is given a second for a file (indexer/grammar.py); who takes this long is lost in native code.
 LONGEST_SECONDS = 60.0
 
 # Modules are looked for where this process looks, and not in the working directory: that may be anyone's.
