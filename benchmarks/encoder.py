@@ -39,7 +39,7 @@ def kuberian(engine: str, precision: str) -> Embed:
 
     made, _ = make_engine(open_checkpoint(), precision, engine, BUNDLED / QUANTIZED)
     worker = made.worker()
-    return lambda ids: pool(worker.token_vectors([list(row) for row in ids]), [ids.shape[1]] * len(ids), "mean")
+    return lambda ids: pool(worker.token_vectors([list(row) for row in ids]), "mean")
 
 
 OURS: dict[str, Callable[[], Embed]] = {

@@ -22,8 +22,9 @@ from kuberian.store.vectors import STORED
 
 # Passages that are held and sorted by length at a time: about 8 MB of text.
 WINDOW = 4096
-# Passages to a commit: about 2 s of work on two cores, which is what a kill can cost.
-BATCH = 64
+# Passages to a commit: a second of work on two cores, or two without int8, which is what a kill can cost. With half as
+# many, threads wait for each other a tenth of the time.
+BATCH = 128
 
 
 def embed_missing(

@@ -132,27 +132,22 @@ def feed_forward(op: Operations, layer: Layer, x: X) -> X:
     return op.linear_add(h, layer.output, x)
 
 
-def embed_tokens(embeddings: Embeddings, sequences: Sequence[Sequence[int]], out: Array) -> None:
-    """Sum of word, position and type embedding of packed sequences into out [tokens, hidden].
+def embed_tokens(embeddings: Embeddings, ids: Sequence[int], out: Array) -> None:
+    """Sum of word, position and type embedding of a sequence into out [len(ids), hidden].
 
     Converts only the rows of the word embedding that occur.
     """
-    start = 0
-    for ids in sequences:
-        end = start + len(ids)
-        out[start:end] = embeddings.words.float32(np.asarray(ids))
-        out[start:end] += embeddings.positions[: len(ids)]
-        start = end
+    embeddings.words.read_into(out, np.asarray(ids))
+    out += embeddings.positions[: len(ids)]
 
 
-def pool(x: Array, lengths: Sequence[int], pooling: str) -> Array:
-    """Unit vectors of packed sequences, from the mean or the first of their token vectors.
+def pool(sequences: Sequence[Array], pooling: str) -> Array:
+    """Unit vectors of sequences, from the mean or the first of their token vectors.
 
-    [tokens, hidden] -> [sequences, hidden], of length 1 by the Euclidean norm.
+    [tokens, hidden] each -> [sequences, hidden], of length 1 by the Euclidean norm.
     """
-    starts = np.cumsum([0, *lengths[:-1]])
-    v = x[starts] if pooling == "cls" else np.add.reduceat(x, starts, axis=0)  # [sequences, hidden]
     # The mean is the sum divided by the length, which normalisation divides out again.
+    v = np.stack([x[0] if pooling == "cls" else x.sum(0) for x in sequences])  # [sequences, hidden]
     return v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), np.float32(1e-12))
 
 

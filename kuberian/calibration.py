@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kuberian.bert import Embeddings, Layer, Linear, Model, embed_tokens, transformer_layer
 from kuberian.engines.numpy_engine import NumpyWorker
+from kuberian.engines.packs import packs, split_rows
 from kuberian.safetensors_file import Array
 
 # Tokens that are run together. Each run adds to the covariances: 9 MB of them, where a BERT is 1536 wide.
@@ -99,25 +100,16 @@ def calibrate(embeddings: Embeddings, model: Model, sequences: list[list[int]]) 
     Memory holds the sequences' token vectors and one layer's covariances.
     """
     worker = Calibrator(embeddings, model)
-    packs = []  # lengths of sequences, and their tokens [tokens, hidden]
-    for pack in _packs(sequences):
-        lengths = tuple(map(len, pack))
+    batches = []  # lengths of sequences, and their tokens [tokens, hidden]
+    for pack in packs(list(map(len, sequences)), PACK):
+        lengths = tuple(len(sequences[i]) for i in pack)
         x = np.empty((sum(lengths), model.config.hidden), np.float32)
-        embed_tokens(embeddings, pack, out=x)
-        packs.append((lengths, worker.layer_norm(x, model.embedding_norm)))
+        for ids, rows in zip([sequences[i] for i in pack], split_rows(x, lengths), strict=True):
+            embed_tokens(embeddings, ids, out=rows)
+        batches.append((lengths, worker.layer_norm(x, model.embedding_norm)))
     for layer in model.layers:
         worker.watch(layer)
-        for i, (lengths, x) in enumerate(packs):
+        for i, (lengths, x) in enumerate(batches):
             worker.lengths = lengths
-            packs[i] = lengths, transformer_layer(worker, layer, x)
+            batches[i] = lengths, transformer_layer(worker, layer, x)
         yield worker.seen()
-
-
-def _packs(sequences: list[list[int]]) -> Iterator[list[list[int]]]:
-    pack: list[list[int]] = []
-    for ids in sequences:
-        if pack and sum(map(len, pack)) + len(ids) > PACK:
-            yield pack
-            pack = []
-        pack.append(ids)
-    yield pack

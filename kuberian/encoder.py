@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -19,16 +21,12 @@ from kuberian.safetensors_file import Array
 from kuberian.tokens import Tokens
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
     from kuberian.engines import Worker
 
 Result = TypeVar("Result")
 
 # Texts that are tokenized and sorted by length at a time: bounds the memory whatever the number of texts.
 WINDOW = 2048
-# Tokens of short texts that are run together: enough rows for a fast product, few enough for the cache.
-PACK = 256
 
 
 class Encoder:
@@ -97,15 +95,11 @@ class Encoder:
         if isinstance(texts, str):
             raise UsageError("encode() takes a list of texts, not one text")
         out = np.empty((len(texts), self.dimension), np.float32)
-        if self._threads == 1 or len(texts) == 1:
-            for indices, sequences in self._batches(texts):
-                self._run(out, indices, sequences)
-        else:
-            with self._pool() as threads:
-                for start in range(0, len(texts), WINDOW):
-                    window = texts[start : start + WINDOW]
-                    batches = self._batches(window)
-                    list(threads.map(lambda batch, out=out[start:]: self._run(out, *batch), batches))
+        for start in range(0, len(texts), WINDOW):
+            sequences = self._tokens.encode(texts[start : start + WINDOW])
+            order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
+            batches = self._engine.batches([len(sequences[i]) for i in order])
+            self._run([[order[i] for i in batch] for batch in batches], sequences, out[start:])
         return out
 
     def calibrate(self, texts: Sequence[str], file: Path) -> None:
@@ -125,36 +119,47 @@ class Encoder:
         with OneBlasThread():
             save(quantize_model(model, seen), self.fingerprint, file)
 
-    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[list[int]]]]:
-        """Yield (indices of texts, their token ids): of similar length, the longest first."""
-        for start in range(0, len(texts), WINDOW):
-            sequences = self._tokens.encode(texts[start : start + WINDOW])
-            order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
-            batch: list[int] = []
-            for i in order:
-                if batch and sum(len(sequences[j]) for j in batch) + len(sequences[i]) > PACK:
-                    yield [start + j for j in batch], [sequences[j] for j in batch]
-                    batch = []
-                batch.append(i)
-            if batch:
-                yield [start + j for j in batch], [sequences[j] for j in batch]
+    def _run(self, batches: list[list[int]], sequences: list[list[int]], out: Array) -> None:
+        """Embed the sequences, batch by batch, into rows of out, in this thread and as many others as there may be."""
+        waiting = deque(batches)
 
-    def _run(self, out: Array, indices: list[int], sequences: list[list[int]]) -> None:
-        """Embed one batch into its rows of out."""
+        def work() -> None:
+            # A thread takes its next batch itself: one that hands them out would take a core, each time, from these.
+            with self._worker() as worker:
+                while True:
+                    try:
+                        batch = waiting.popleft()
+                    except IndexError:
+                        return
+                    vectors = worker.token_vectors([sequences[i] for i in batch])
+                    out[batch] = pool(vectors, self._checkpoint.config.pooling)
+
+        helpers = min(self._threads, len(batches)) - 1
+        if helpers < 1:
+            work()
+            return
+        from concurrent.futures import ThreadPoolExecutor  # 8 ms that one question need not pay
+
+        with ThreadPoolExecutor(helpers) as threads:
+            helping = [threads.submit(work) for _ in range(helpers)]
+            try:
+                work()
+            finally:
+                waiting.clear()  # nothing is begun after an error, or Ctrl-C
+            for future in helping:
+                future.result()
+
+    @contextmanager
+    def _worker(self) -> Iterator[Worker]:
+        """One thread's share of the engine, of which there are no more than ever worked at a time."""
         try:
             worker = self._workers.pop()  # atomic, like append
         except IndexError:
             worker = self._engine.worker()
         try:
-            vectors = worker.token_vectors(sequences)
-            out[indices] = pool(vectors, [len(ids) for ids in sequences], self._checkpoint.config.pooling)
+            yield worker
         finally:
             self._workers.append(worker)
-
-    def _pool(self) -> ThreadPoolExecutor:
-        from concurrent.futures import ThreadPoolExecutor  # 8 ms that one question need not pay
-
-        return ThreadPoolExecutor(self._threads)
 
 
 class Background(threading.Thread, Generic[Result]):

@@ -13,7 +13,7 @@ import math
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from kuberian.errors import CheckpointError
 
 Array = NDArray[np.float32]
+Rows: TypeAlias = "NDArray[np.integer] | slice"
 
 # The JSON of the largest public checkpoints is some 100 kB; safetensors itself refuses more than this.
 MAX_HEADER_BYTES = 100_000_000
@@ -38,16 +39,16 @@ class Tensor:
         """Length of every axis."""
         return self.raw.shape
 
-    def float32(self, rows: NDArray[np.integer] | slice = slice(None)) -> Array:
+    def float32(self, rows: Rows = slice(None)) -> Array:
         """Copy the rows that are asked for, converted to float32."""
         raw = self.raw[rows]
         if self.is_bfloat16:  # the upper half of a float32
             return (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
         return np.array(raw, np.float32)
 
-    def read_into(self, out: Array) -> None:
-        """Convert into a float32 array of the tensor's shape, without a copy in between."""
-        out[...] = self.float32() if self.is_bfloat16 else self.raw
+    def read_into(self, out: Array, rows: Rows = slice(None)) -> None:
+        """Convert the rows that are asked for into a float32 array of their shape, without a copy of it in between."""
+        out[...] = self.float32(rows) if self.is_bfloat16 else self.raw[rows]
 
 
 def open_tensors(path: Path) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ An engine holds the weights in the form it likes; each thread takes a worker fro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from kuberian.safetensors_file import Array
@@ -14,8 +14,8 @@ from kuberian.safetensors_file import Array
 class Worker(Protocol):
     """One thread's share of an engine."""
 
-    def token_vectors(self, sequences: Sequence[Sequence[int]]) -> Array:
-        """Run BERT on packed sequences of token ids -> [tokens, hidden], valid until the next call."""
+    def token_vectors(self, sequences: Sequence[Sequence[int]]) -> list[Array]:
+        """Run BERT on sequences of token ids, one of `Engine.batches` -> [tokens, hidden] each, until the next call."""
 
 
 class Engine(Protocol):
@@ -23,6 +23,9 @@ class Engine(Protocol):
 
     description: str  # for people: "MKL 2026.2, float32"
     precision: str
+
+    def batches(self, lengths: Sequence[int]) -> Iterator[range]:
+        """Share out sequences, sorted by length, over calls of a worker: yields the indices of each call."""
 
     def worker(self) -> Worker:
         """Make a worker for the calling thread."""

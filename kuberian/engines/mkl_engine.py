@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kuberian.bert import Embeddings, Linear, Model
 from kuberian.engines.buffers import aligned
 from kuberian.engines.numpy_engine import SAFE_SCORE, NumpyWorker, gelu_tanh_argument, relu
+from kuberian.engines.packs import packs
 from kuberian.mkl import BatchedProducts, Mkl
 from kuberian.safetensors_file import Array
 
@@ -77,6 +78,8 @@ class MklEngine:
             ),
         )
 
+    batches = staticmethod(packs)
+
     def worker(self) -> MklWorker:
         """Make a worker for the calling thread."""
         return MklWorker(self.embeddings, self.model, self.mkl)
@@ -91,8 +94,8 @@ class MklWorker(NumpyWorker):
         self._plan_key: tuple = ()
         self._plan: list[Tile] = []
 
-    def token_vectors(self, sequences: Sequence[Sequence[int]]) -> Array:
-        """Run BERT on packed sequences of token ids -> [tokens, hidden], valid until the next call."""
+    def token_vectors(self, sequences: Sequence[Sequence[int]]) -> list[Array]:
+        """Run BERT on sequences of token ids -> [tokens, hidden] each, valid until the next call."""
         self.mkl.single_threaded()  # a worker may come to another thread than the one it was made in
         return self._token_vectors(sequences)
 

@@ -9,6 +9,7 @@ import numpy as np
 from kuberian.bert import Embeddings, Linear, Model, Norm, embed_tokens, transformer
 from kuberian.engines.blas_threads import OneBlasThread
 from kuberian.engines.buffers import Buffers
+from kuberian.engines.packs import packs, split_rows
 from kuberian.safetensors_file import Array
 
 # exp overflows float32 at 88.7; a sum over 512 keys of scores below this is safe by far.
@@ -27,6 +28,8 @@ class NumpyEngine:
     def __init__(self, embeddings: Embeddings, model: Model) -> None:
         self.embeddings, self.model = embeddings, model
 
+    batches = staticmethod(packs)
+
     def worker(self) -> NumpyWorker:
         """Make a worker."""
         return NumpyWorker(self.embeddings, self.model)
@@ -41,16 +44,17 @@ class NumpyWorker:
         self.buffers = Buffers()
         self.lengths: tuple[int, ...] = ()
 
-    def token_vectors(self, sequences: Sequence[Sequence[int]]) -> Array:
-        """Run BERT on packed sequences of token ids -> [tokens, hidden], valid until the next call."""
+    def token_vectors(self, sequences: Sequence[Sequence[int]]) -> list[Array]:
+        """Run BERT on sequences of token ids -> [tokens, hidden] each, valid until the next call."""
         with _one_blas_thread:
             return self._token_vectors(sequences)
 
-    def _token_vectors(self, sequences: Sequence[Sequence[int]]) -> Array:
+    def _token_vectors(self, sequences: Sequence[Sequence[int]]) -> list[Array]:
         self.lengths = tuple(map(len, sequences))
         x = self.buffers.get("x", sum(self.lengths), self.config.hidden)
-        embed_tokens(self.embeddings, sequences, out=x)
-        return transformer(self, self.model, x)
+        for ids, rows in zip(sequences, split_rows(x, self.lengths), strict=True):
+            embed_tokens(self.embeddings, ids, out=rows)
+        return split_rows(transformer(self, self.model, x), self.lengths)
 
     def layer_norm(self, x: Array, norm: Norm) -> Array:
         """Normalise rows in place."""

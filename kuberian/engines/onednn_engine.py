@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Iterator, Sequence
 
 from kuberian.bert import Embeddings, Model, embed_tokens
-from kuberian.engines.onednn_program import Program, Workspace, padded
+from kuberian.engines.onednn_program import ROWS, Program, Workspace, padded
 from kuberian.engines.onednn_weights import PackedModel
+from kuberian.engines.packs import split_rows
 from kuberian.onednn import OneDnn
 from kuberian.quantization import ByteModel
 from kuberian.safetensors_file import Array
@@ -22,40 +21,42 @@ class OneDnnEngine:
         self.precision, self.description = precision, f"oneDNN {library.version}, {precision}"
         self._model = PackedModel(embeddings, layers, library, precision)
 
+    def batches(self, lengths: Sequence[int]) -> Iterator[range]:
+        """Yield the indices of texts to run together: 1, 2, 4 … of one padded length, so that programs are few."""
+        first = 0
+        while first < len(lengths):
+            length, count = padded(lengths[first]), 1
+            while 2 * count * length <= ROWS and first + 2 * count <= len(lengths):
+                if padded(lengths[first + 2 * count - 1]) != length:
+                    break
+                count *= 2
+            yield range(first, first + count)
+            first += count
+
     def worker(self) -> OneDnnWorker:
         """Make a worker for the calling thread."""
         return OneDnnWorker(self._model)
 
 
 class OneDnnWorker:
-    """A workspace, and a program per length that came up."""
+    """A workspace, and a program per shape that came up."""
 
     def __init__(self, model: PackedModel) -> None:
         self._model, self._workspace = model, Workspace(model)
-        self._programs: dict[int, Program] = {}
-        self._out = np.empty((0, model.config.hidden), np.float32)
+        self._programs: dict[tuple[int, int], Program] = {}
 
-    def token_vectors(self, sequences: Sequence[Sequence[int]]) -> Array:
-        """Run BERT on each sequence of token ids -> [tokens, hidden], valid until the next call."""
+    def token_vectors(self, sequences: Sequence[Sequence[int]]) -> list[Array]:
+        """Run BERT on sequences of token ids of one padded length -> [tokens, hidden] each, until the next call."""
         self._model.library.single_threaded()  # a worker may come to another thread than the one it was made in
-        if len(sequences) == 1:
-            return self._run(sequences[0])
-        total = sum(map(len, sequences))
-        if len(self._out) < total:
-            self._out = np.empty((total, self._model.config.hidden), np.float32)
-        start = 0
-        for ids in sequences:
-            self._out[start : start + len(ids)] = self._run(ids)
-            start += len(ids)
-        return self._out[:total]
-
-    def _run(self, ids: Sequence[int]) -> Array:
-        n, x = len(ids), self._workspace.x
-        rows = padded(n)
-        program = self._programs.get(rows)
+        lengths = list(map(len, sequences))
+        shape = padded(lengths[0]), len(sequences)
+        program = self._programs.get(shape)
         if program is None:
-            program = self._programs[rows] = Program(self._workspace, rows)
-        embed_tokens(self._model.embeddings, [ids], out=x)
-        x[n:rows] = 0
-        program.run(n)
-        return x[:n]
+            program = self._programs[shape] = Program(self._workspace, *shape)
+        x = self._workspace.x
+        parts = split_rows(x, lengths, shape[0])
+        for i, (ids, part) in enumerate(zip(sequences, parts, strict=True)):
+            embed_tokens(self._model.embeddings, ids, out=part)
+            x[i * shape[0] + len(ids) : (i + 1) * shape[0]] = 0
+        program.run(lengths)
+        return parts

@@ -1,12 +1,12 @@
-"""oneDNN's kernels for one length of text, in order.
+"""oneDNN's kernels for some texts of one length, in order.
 
-oneDNN's kernels are made for given shapes. So `bert.transformer` runs once per length, on a recorder that notes which
-kernels it would run on which buffers; embedding a text of that length replays the notes.
+oneDNN's kernels are made for given shapes. So `bert.transformer` runs once per shape, on a recorder that notes which
+kernels it would run on which buffers; embedding texts of that shape replays the notes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,18 +16,20 @@ from numpy.typing import NDArray
 from kuberian import onednn
 from kuberian.bert import transformer
 from kuberian.engines.buffers import aligned
-from kuberian.engines.numpy_engine import attend
 from kuberian.engines.onednn_weights import PackedLinear, PackedModel, PackedNorm, Projections
-from kuberian.onednn import BF16, BIAS, DST, F32, SCALE, SCALES, SHIFT, SRC, WEIGHTS, Memory, PostOp
+from kuberian.onednn import BF16, BIAS, DST, F32, SCALE, SCALES, SHIFT, SRC, WEIGHTS, Call, Memory, PostOp
 from kuberian.quantization import GELU_ZERO
 
-# A text is run with up to this less one rows of padding, which attention leaves out: 32 programs serve 256 lengths.
+# A text is run with up to this less one rows of padding, which attention leaves out: 32 lengths serve 256.
 LENGTH_STEP = 8
+# Rows that short texts of one length are run together in: weights, which come from the third-level cache, are used for
+# more rows, and Python, which only one thread at a time can run, has less to do.
+ROWS = 512
 # Floats of attention scores that are worked on at a time (3 MB). Half or a quarter, which the second-level cache would
 # hold, is slower by 1 to 3 % at 256 and 512 tokens: products of few rows are.
 SCORES = 800_000
-# A row's greatest score is not subtracted before exp; rows whose sum of exps shows that exp may have reached its ends,
-# at -87 and 88, are computed again, the slow way.
+# A row's greatest score is not subtracted before exp; sequences of which a sum of exps shows that exp may have reached
+# its ends, at -87 and 88, are computed again, the slow way.
 SAFE_SUMS = (np.float32(np.exp(-50.0)), np.float32(np.exp(80.0)))
 
 ACTIVATIONS = {"gelu": onednn.ERF_GELU, "gelu_tanh": onednn.TANH_GELU, "relu": onednn.RELU}
@@ -39,11 +41,11 @@ def padded(tokens: int) -> int:
 
 
 class Workspace:
-    """Buffers for the longest text."""
+    """Buffers for the longest text, or for as many short ones as are run together."""
 
     def __init__(self, model: PackedModel) -> None:
         self.model, config, types = model, model.config, model.types
-        H, rows = config.hidden, padded(config.positions)
+        H, rows = config.hidden, max(padded(config.positions), ROWS)
 
         def buffer(type_: int, *shape: int) -> NDArray:
             return aligned(shape, onednn.NUMPY_TYPES[type_])
@@ -53,20 +55,22 @@ class Workspace:
         self.narrow = self.x if model.precision == "float32" else buffer(types.x, rows, H)
         self.q, self.k, self.v = buffer(types.qk, rows, H), buffer(types.qk, rows, H), buffer(F32, rows, H)
         self.h = buffer(types.x, rows, config.intermediate)
+        # one query's scores at least
         self.scores = buffer(F32, max(SCORES, config.heads * rows))
         self.context, self.narrow_context = buffer(F32, rows, H), buffer(types.x, rows, H)
         self.sums, self.inverse = buffer(F32, config.heads * rows), buffer(F32, config.heads * rows)
 
 
 class Program:
-    """The kernels for one length, in order: `bert.Operations` that note instead of computing.
+    """The kernels for `count` sequences of one length, in order: `bert.Operations` that note instead of computing.
 
     What an operation returns is the memory that will hold its result.
     """
 
-    def __init__(self, workspace: Workspace, rows: int) -> None:
+    def __init__(self, workspace: Workspace, length: int, count: int) -> None:
         model = workspace.model
-        self.workspace, self.rows, self.tokens = workspace, rows, rows
+        self.workspace, self.length, self.count, self.rows = workspace, length, count, length * count
+        self.tokens: Sequence[int] = ()
         self.library, self.config, self.types = model.library, model.config, model.types
         self._steps: list[tuple[Callable, tuple]] = []
         self._primitives: dict[Any, onednn.Primitive] = {}
@@ -77,8 +81,8 @@ class Program:
         self.narrow = self._memory(workspace.narrow, self.types.x, H)
         transformer(self, model, self.x)
 
-    def run(self, tokens: int) -> None:
-        """Compute; rows from `tokens` on are padding."""
+    def run(self, tokens: Sequence[int]) -> None:
+        """Compute; of each sequence, rows from its number of tokens on are padding."""
         self.tokens = tokens
         for function, arguments in self._steps:
             function(*arguments)
@@ -155,96 +159,112 @@ class Program:
         return residual
 
     def attention(self, qkv: tuple[Memory, ...]) -> Memory:
-        """[rows, hidden] each -> [rows, hidden], some queries at a time."""
-        most = max(1, SCORES // (self.config.heads * self.rows))
-        blocks = -(-self.rows // most)
-        size = -(-self.rows // blocks)  # alike, and no more than `most`
-        for first in range(0, self.rows, size):
-            AttentionBlock(self, qkv, first, min(size, self.rows - first)).note()
+        """[rows, hidden] each -> [rows, hidden], some sequences at a time, or some queries of one."""
+        length, heads = self.length, self.config.heads
+        together = max(1, SCORES // (heads * length * length))
+        blocks = -(-(heads * length * length) // SCORES)
+        size = -(-length // blocks)  # queries of a block: alike, and no more than SCORES allow
+        for sequence in range(0, self.count, together):
+            sequences = range(sequence, min(sequence + together, self.count))
+            for query in range(0, length, size):
+                AttentionBlock(self, qkv, sequences, range(query, min(query + size, length))).note()
         return self._memory(self.workspace.narrow_context, self.types.x, self.config.hidden)
 
 
 class AttentionBlock:
-    """softmax(q kᵀ) v for the queries first … first + count - 1."""
+    """softmax(q kᵀ) v for some queries of some sequences; of more than one sequence, for all."""
 
-    def __init__(self, program: Program, qkv: tuple[Memory, ...], first: int, count: int) -> None:
-        self.program, self.first, self.count = program, first, count
+    def __init__(self, program: Program, qkv: tuple[Memory, ...], sequences: range, queries: range) -> None:
+        self.program, self.sequences, self.queries = program, sequences, queries
         self.q, self.k, self.v = qkv
         self.score_scale = program._score_scale
-        self.safe = True
-        space, heads, n = program.workspace, program.config.heads, program.rows
-        self.scores = space.scores[: heads * count * n].reshape(heads, count, n)
-        self.sums = space.sums[: heads * count].reshape(heads, count)
-        self.inverse = space.inverse[: heads * count].reshape(count, heads)
+        space, heads, rows = program.workspace, program.config.heads, len(sequences) * len(queries)
+        shape = len(sequences), heads, len(queries)
+        self.scores = space.scores[: rows * heads * program.length].reshape(*shape, program.length)
+        self.sums = space.sums[: rows * heads].reshape(shape)
+        self.inverse = space.inverse[: rows * heads].reshape(len(sequences), len(queries), heads)
+        self._raw: dict[int, Call] = {}
 
     def note(self) -> None:
         """Add the steps to the program."""
         program, space, lib = self.program, self.program.workspace, self.program.library
-        heads, n, count, H = program.config.heads, program.rows, self.count, program.config.hidden
-        size, qk = H // heads, program.types.qk
-        offset = self.first * H
-
-        def by_head(array: NDArray, type_: int, rows: int, offset: int = 0, transposed: bool = False) -> Memory:
-            """[rows, hidden] as [1, heads, rows, head size], or its last two axes swapped."""
-            # The stride of the first axis means nothing, but another would mean a slower kernel.
-            shape, strides = (1, heads, rows, size), (rows * H, size, H, 1)
-            if transposed:
-                shape, strides = (1, heads, size, rows), (rows * H, size, 1, H)
-            return lib.memory(array, lib.descriptor(shape, type_, strides), offset * array.itemsize)
-
-        q, k = by_head(space.q, qk, count, offset), by_head(space.k, qk, n, transposed=True)
-        v, context = by_head(space.v, F32, n), by_head(space.context, F32, count, offset)
-        scores = lib.memory(self.scores, lib.descriptor((1, heads, count, n), F32))
-        exp = PostOp("eltwise", onednn.EXP)
-        scaled = [(SRC, 0)] if self.score_scale else []
-        product = program._primitive(
-            ("scores", count), lambda: lib.matmul(q.md, k.md, scores.md, attributes=lib.attributes(exp, scaled=scaled))
-        )
-        memories = {SRC: q, WEIGHTS: k, DST: scores}
-        if self.score_scale:
-            memories[SCALES | SRC] = self.score_scale
-        program._note(product, memories)
+        heads, H = program.config.heads, program.config.hidden
+        first, shape = self.sequences[0] * program.length + self.queries[0], (len(self.sequences), len(self.queries))
+        program._note(*self._score_product(range(len(self.sequences)), [PostOp("eltwise", onednn.EXP)]))
         program._steps.append((self._sum, ()))
-        product = program._primitive(("context", count), lambda: lib.matmul(scores.md, v.md, context.md))
+        scores = lib.array(self.scores, F32)
+        v = self._by_head(space.v, F32, len(self.sequences), program.length, self.sequences[0] * program.length)
+        context = self._by_head(space.context, F32, *shape, first)
+        product = program._primitive(("context", *shape), lambda: lib.matmul(scores.md, v.md, context.md))
         program._note(product, {SRC: scores, WEIGHTS: v, DST: context})
         # softmax's denominator, and the rounding to the narrow type
-        rows = lib.descriptor((count * heads, size), F32)
-        wide = lib.memory(space.context, rows, offset * 4)
-        inverse = lib.memory(self.inverse, lib.descriptor((count * heads, 1), F32))
-        type_ = program.types.x
+        count = heads * len(self.sequences) * len(self.queries)
+        rows, type_ = lib.descriptor((count, H // heads), F32), program.types.x
+        wide = lib.memory(space.context, rows, first * H * space.context.itemsize)
+        inverse = lib.memory(self.inverse, lib.descriptor((count, 1), F32))
         narrow = lib.memory(
-            space.narrow_context, lib.descriptor((count * heads, size), type_), offset * space.narrow_context.itemsize
+            space.narrow_context,
+            lib.descriptor((count, H // heads), type_),
+            first * H * space.narrow_context.itemsize,
         )
         # oneDNN 3.2 takes 5 ms where this product is to be rounded to bfloat16, and 0.05 ms in two steps
         quotient = wide if type_ == BF16 else narrow
         product = program._primitive(("divide", count), lambda: lib.multiply(wide.md, inverse.md, quotient.md))
-        program._steps.append((self._check, ()))
         program._note(product, {SRC: wide, onednn.SRC_1: inverse, DST: quotient})
         if quotient is not narrow:
             product = program._primitive(("round", count), lambda: lib.reorder(wide.md, narrow.md))
             program._note(product, {SRC: wide, DST: narrow})
 
-    def _sum(self) -> None:
-        """Leave padding out, and add up each query's scores."""
-        if self.program.tokens < self.program.rows:
-            self.scores[:, :, self.program.tokens :] = 0
-        np.einsum("hqk->hq", self.scores, out=self.sums)
-        self.safe = bool(SAFE_SUMS[0] <= self.sums.min() and self.sums.max() <= SAFE_SUMS[1])
-        if self.safe:
-            np.divide(np.float32(1), self.sums.T, out=self.inverse)
-        else:
-            self.inverse[...] = 1
+    def _by_head(
+        self, array: NDArray, type_: int, sequences: int, rows: int, first: int, transposed: bool = False
+    ) -> Memory:
+        """[sequences * rows, hidden] from row `first` on as [sequences, heads, rows, head size], or transposed."""
+        lib, heads, H = self.program.library, self.program.config.heads, self.program.config.hidden
+        size = H // heads
+        shape, strides = (sequences, heads, rows, size), (rows * H, size, H, 1)
+        if transposed:
+            shape, strides = (sequences, heads, size, rows), (rows * H, size, 1, H)
+        return lib.memory(array, lib.descriptor(shape, type_, strides), first * H * array.itemsize)
 
-    def _check(self) -> None:
-        """Compute again if scores were too large or too small for exp."""
-        if self.safe:
-            return
-        space, config, tokens = self.program.workspace, self.program.config, self.program.tokens
-        to_float = (
-            (lambda x: (x.astype(np.uint32) << 16).view(np.float32)) if space.q.dtype == np.uint16 else np.float32
+    def _score_product(self, chosen: range, post_ops: list[PostOp]) -> tuple[onednn.Primitive, dict[int, Memory]]:
+        """post_ops(q kᵀ) of some of this block's sequences, into their scores."""
+        program, space, lib = self.program, self.program.workspace, self.program.library
+        qk, length, count = program.types.qk, program.length, len(chosen)
+        start = (self.sequences[0] + chosen[0]) * length
+        q = self._by_head(space.q, qk, count, len(self.queries), start + self.queries[0])
+        k = self._by_head(space.k, qk, count, length, start, transposed=True)
+        scores = lib.array(self.scores[chosen[0] : chosen[0] + count], F32)
+        scaled = [(SRC, 0)] if self.score_scale else []
+        product = program._primitive(
+            ("scores", count, len(self.queries), len(post_ops)),
+            lambda: lib.matmul(q.md, k.md, scores.md, attributes=lib.attributes(*post_ops, scaled=scaled)),
         )
-        q, k = (np.asarray(to_float(array[: self.program.rows]), np.float32) for array in (space.q, space.k))
+        memories = {SRC: q, WEIGHTS: k, DST: scores}
         if self.score_scale:
-            q = q * self.score_scale.array[0]
-        queries = slice(self.first, self.first + self.count)
-        space.context[queries] = attend(q[queries], k[:tokens], space.v[:tokens], config.heads)
+            memories[SCALES | SRC] = self.score_scale
+        return product, memories
+
+    def _sum(self) -> None:
+        """Leave padding out, and add up each query's exps; compute again what was too large or too small for exp."""
+        tokens = self.program.tokens[self.sequences[0] : self.sequences[-1] + 1]
+        for scores, n in zip(self.scores, tokens, strict=True):
+            if n < self.program.length:
+                scores[:, :, n:] = 0
+        np.einsum("shqk->shq", self.scores, out=self.sums)
+        if not (SAFE_SUMS[0] <= self.sums.min() and self.sums.max() <= SAFE_SUMS[1]):
+            for i, (sums, n) in enumerate(zip(self.sums, tokens, strict=True)):
+                if not (SAFE_SUMS[0] <= sums.min() and sums.max() <= SAFE_SUMS[1]):
+                    self._subtract_greatest(i, n)
+        np.divide(np.float32(1), self.sums.transpose(0, 2, 1), out=self.inverse)
+
+    def _subtract_greatest(self, i: int, tokens: int) -> None:
+        """Compute the exps of the block's i-th sequence, of so many tokens, again, and their sums."""
+        if i not in self._raw:
+            product, memories = self._score_product(range(i, i + 1), [])
+            self._raw[i] = product.bind(memories)
+        self.program.library.check(self.program.library.execute(*self._raw[i].arguments))
+        scores = self.scores[i]
+        scores -= scores[:, :, :tokens].max(-1, keepdims=True)
+        scores[:, :, tokens:] = -np.inf
+        np.exp(scores, out=scores)
+        np.einsum("hqk->hq", scores, out=self.sums[i])

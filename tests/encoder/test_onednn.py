@@ -61,7 +61,10 @@ def test_every_length_is_right() -> None:
     ids = [101, *range(2000, 2510), 102]
     for length in (1, 2, 7, 8, 9, 16, 63, 65, 100, 127, 129, 160, 161, 200, 255, 256, 300, 337, 511, 512):
         np.testing.assert_allclose(
-            worker.token_vectors([ids[:length]]), exact.token_vectors([ids[:length]]), atol=2e-4, err_msg=str(length)
+            worker.token_vectors([ids[:length]])[0],
+            exact.token_vectors([ids[:length]])[0],
+            atol=2e-4,
+            err_msg=str(length),
         )
 
 
@@ -73,10 +76,26 @@ def test_a_vector_does_not_depend_on_its_batch_or_the_threads(encoder: Encoder) 
     np.testing.assert_array_equal(four.encode(TEXTS * 2)[len(TEXTS) :], together)
 
 
+@pytest.mark.parametrize("length", [3, 16, 61, 130, 250, 512])
+def test_texts_that_run_together_have_the_vectors_they_have_alone(encoder: Encoder, length: int) -> None:
+    engine, worker = encoder._engine, encoder._engine.worker()
+    sequences = [[101, *range(2000 + 300 * i, 2000 + 300 * i + length - 2), 102] for i in range(9)]
+    sequences[1:3] = [ids[: -1 - i] for i, ids in enumerate(sequences[1:3])]
+    sequences.sort(key=len)
+    batches = list(engine.batches(list(map(len, sequences))))
+    assert [i for batch in batches for i in batch] == list(range(9))
+    assert max(map(len, batches)) > 1 or length == 512
+    for batch in batches:
+        together = [x.copy() for x in worker.token_vectors([sequences[i] for i in batch])]
+        for i, x in zip(batch, together, strict=True):
+            np.testing.assert_array_equal(x, worker.token_vectors([sequences[i]])[0], err_msg=str(i))
+
+
 def test_no_operation_falls_to_the_reference_kernel(encoder: Encoder) -> None:
     worker = encoder._engine.worker()
     for length in (3, 16, 130, 256):
         worker.token_vectors([[101] * length])
+    worker.token_vectors([[101] * 60] * 4)
     for program in worker._programs.values():
         for operation, implementation in program.implementations().items():
             assert not implementation.startswith("ref"), operation
@@ -94,7 +113,9 @@ def test_scores_too_large_for_exp_are_computed_the_slow_way(make_checkpoint, pre
     save_file(tensors, folder / "model.safetensors")
     exact = Encoder(folder, engine="numpy")
     exact.calibrate(CODE, tmp_path / "int8")
-    vectors = Encoder(folder, precision, engine="onednn", calibration=tmp_path / "int8").encode(CODE)
+    encoder = Encoder(folder, precision, engine="onednn", calibration=tmp_path / "int8")
+    vectors = encoder.encode(CODE)
+    np.testing.assert_array_equal(np.concatenate([encoder.encode([text]) for text in CODE]), vectors)
     # With a softmax as sharp as this, the greatest score takes all: a rounding may change which one it is.
     least = {"float32": 0.9999, "bfloat16": 0.9, "int8": 0.5}[precision]
     assert np.mean(cosines(vectors, exact.encode(CODE))) >= least
