@@ -31,9 +31,10 @@ RELU, TANH_GELU, ERF_GELU, EXP, LINEAR, MULTIPLY = 32, 43, 49, 42, 38, 131057
 ISA_AVX512_VNNI, ISA_AVX512_BF16 = 0x6F, 0xEF
 # Arguments of primitives
 SRC, DST, WEIGHTS, BIAS, SCALE, SHIFT, SCALES = 1, 17, 33, 41, 51, 52, 4096
-SRC_1 = 2
+SRC_1, SCRATCHPAD = 2, 80
 _FORWARD_INFERENCE, _USE_SCALE_AND_SHIFT, _FORMAT_ANY = 96, 2 | 4, 1
-_QUERY_IMPLEMENTATION, _QUERY_WEIGHTS = 8, 131
+_QUERY_IMPLEMENTATION, _QUERY_WEIGHTS, _QUERY_SCRATCHPAD = 8, 131, 136
+_USER_SCRATCHPAD = 1
 
 
 def post_op_argument(index: int) -> int:
@@ -58,8 +59,10 @@ _SYMBOLS: dict[str, list] = {
     "dnnl_memory_create": [_P, _P, _P, _P],
     "dnnl_primitive_attr_create": [_P],
     "dnnl_primitive_attr_set_post_ops": [_P, _P],
+    "dnnl_primitive_attr_set_scratchpad_mode": [_P, c_int],
     "dnnl_primitive_attr_set_scales_mask": [_P, c_int, c_int],
     "dnnl_post_ops_create": [_P],
+    "dnnl_post_ops_destroy": [_P],
     "dnnl_post_ops_append_eltwise": [_P, c_int, c_float, c_float],
     "dnnl_post_ops_append_binary": [_P, c_int, _P],
     "dnnl_post_ops_append_sum": [_P, c_float, c_int, c_int],
@@ -159,9 +162,13 @@ class OneDnn:
     # Primitives
 
     def attributes(self, *post_ops: PostOp, scaled: Sequence[tuple[int, int]] = ()) -> c_void_p:
-        """Fuse operations behind a primitive; `scaled`: (argument, mask) of run-time scales, mask 0 for one number."""
+        """Fuse operations behind a primitive; `scaled`: (argument, mask) of run-time scales, mask 0 for one number.
+
+        The primitive is given its working memory (`Primitive.scratchpad_bytes`): oneDNN's own would be one for each.
+        """
         attributes, chain = c_void_p(), c_void_p()
         self.check(self._lib.dnnl_primitive_attr_create(ctypes.byref(attributes)))
+        self.check(self._lib.dnnl_primitive_attr_set_scratchpad_mode(attributes, _USER_SCRATCHPAD))
         self.check(self._lib.dnnl_post_ops_create(ctypes.byref(chain)))
         for op in post_ops:
             if op.kind == "sum":
@@ -173,6 +180,7 @@ class OneDnn:
         for argument, mask in scaled:
             self.check(self._lib.dnnl_primitive_attr_set_scales_mask(attributes, argument, mask))
         self.check(self._lib.dnnl_primitive_attr_set_post_ops(attributes, chain))
+        self._lib.dnnl_post_ops_destroy(chain)
         return attributes
 
     def matmul(self, src: c_void_p, weights: c_void_p, dst: c_void_p, bias: c_void_p | None = None,
@@ -183,29 +191,37 @@ class OneDnn:
         self.check(create(ctypes.byref(pd), self.engine, src, weights, bias, dst, attributes))
         return Primitive(self, pd)
 
-    def layer_norm(self, src: c_void_p, dst: c_void_p, epsilon: float) -> Primitive:
+    def layer_norm(self, src: c_void_p, dst: c_void_p, epsilon: float, attributes: c_void_p) -> Primitive:
         """dst = layer norm of src's rows, with scale and shift."""
         pd = c_void_p()
         create = self._lib.dnnl_layer_normalization_forward_primitive_desc_create
         self.check(
             create(
-                ctypes.byref(pd), self.engine, _FORWARD_INFERENCE, src, dst, None, epsilon, _USE_SCALE_AND_SHIFT, None
+                ctypes.byref(pd),
+                self.engine,
+                _FORWARD_INFERENCE,
+                src,
+                dst,
+                None,
+                epsilon,
+                _USE_SCALE_AND_SHIFT,
+                attributes,
             )
         )
         return Primitive(self, pd)
 
-    def multiply(self, a: c_void_p, b: c_void_p, dst: c_void_p) -> Primitive:
+    def multiply(self, a: c_void_p, b: c_void_p, dst: c_void_p, attributes: c_void_p) -> Primitive:
         """dst = a * b; b may have axes of length 1."""
         pd = c_void_p()
         create = self._lib.dnnl_binary_primitive_desc_create
-        self.check(create(ctypes.byref(pd), self.engine, MULTIPLY, a, b, dst, None))
+        self.check(create(ctypes.byref(pd), self.engine, MULTIPLY, a, b, dst, attributes))
         return Primitive(self, pd)
 
-    def reorder(self, src: c_void_p, dst: c_void_p) -> Primitive:
+    def reorder(self, src: c_void_p, dst: c_void_p, attributes: c_void_p | None = None) -> Primitive:
         """dst = src, in another type or layout."""
         pd = c_void_p()
         create = self._lib.dnnl_reorder_primitive_desc_create
-        self.check(create(ctypes.byref(pd), src, self.engine, dst, self.engine, None))
+        self.check(create(ctypes.byref(pd), src, self.engine, dst, self.engine, attributes))
         return Primitive(self, pd)
 
     def packed(self, weights: NDArray, type_: int, wanted: c_void_p) -> Memory:
@@ -251,6 +267,8 @@ class Primitive:
         name = c_char_p()
         library.check(lib.dnnl_primitive_desc_query(pd, _QUERY_IMPLEMENTATION, 0, ctypes.byref(name)))
         self.implementation = (name.value or b"").decode()
+        self.scratchpad_descriptor = c_void_p(lib.dnnl_primitive_desc_query_md(pd, _QUERY_SCRATCHPAD, 0))
+        self.scratchpad_bytes: int = lib.dnnl_memory_desc_get_size(self.scratchpad_descriptor)
 
     def weights_descriptor(self) -> c_void_p:
         """Layout that the weights must have."""

@@ -17,7 +17,7 @@ from kuberian import onednn
 from kuberian.bert import transformer
 from kuberian.engines.buffers import aligned
 from kuberian.engines.onednn_weights import PackedLinear, PackedModel, PackedNorm, Projections
-from kuberian.onednn import BF16, BIAS, DST, F32, SCALE, SCALES, SHIFT, SRC, WEIGHTS, Call, Memory, PostOp
+from kuberian.onednn import BF16, BIAS, DST, F32, SCALE, SCALES, SCRATCHPAD, SHIFT, SRC, WEIGHTS, Call, Memory, PostOp
 from kuberian.quantization import GELU_ZERO
 
 # A text is run with up to this less one rows of padding, which attention leaves out: 32 lengths serve 256.
@@ -59,6 +59,13 @@ class Workspace:
         self.scores = buffer(F32, max(SCORES, config.heads * rows))
         self.context, self.narrow_context = buffer(F32, rows, H), buffer(types.x, rows, H)
         self.sums, self.inverse = buffer(F32, config.heads * rows), buffer(F32, config.heads * rows)
+        self._scratchpad = aligned((1 << 18,), np.uint8)
+
+    def scratchpad(self, size: int) -> NDArray:
+        """Working memory of kernels, at least so many bytes; kernels made earlier keep what they were given."""
+        if self._scratchpad.size < size:
+            self._scratchpad = aligned((size,), np.uint8)
+        return self._scratchpad
 
 
 class Program:
@@ -73,12 +80,10 @@ class Program:
         self.tokens: Sequence[int] = ()
         self.library, self.config, self.types = model.library, model.config, model.types
         self._steps: list[tuple[Callable, tuple]] = []
-        self._primitives: dict[Any, onednn.Primitive] = {}
+        self._memories: dict[tuple, Memory] = {}
         self._alive: list[Any] = []
         self._score_scale: Memory | None = None
-        H = self.config.hidden
-        self.x = self._memory(workspace.x, F32, H)
-        self.narrow = self._memory(workspace.narrow, self.types.x, H)
+        self.x, self.narrow = self._rows(workspace.x, F32), self._rows(workspace.narrow, self.types.x)
         transformer(self, model, self.x)
 
     def run(self, tokens: Sequence[int]) -> None:
@@ -87,29 +92,43 @@ class Program:
         for function, arguments in self._steps:
             function(*arguments)
 
-    def implementations(self) -> dict[str, str]:
-        """Name oneDNN's kernel of every operation; a "ref" among them would be a thousand times slower."""
-        return {str(key[0]): primitive.implementation for key, primitive in self._primitives.items()}
+    def _view(
+        self, array: NDArray, type_: int, shape: tuple[int, ...], strides: tuple[int, ...] | None = None, row: int = 0
+    ) -> Memory:
+        """A buffer, or its part from a row on, as oneDNN is to see it; all layers share one such view."""
+        address = array.ctypes.data + (row * array.strides[0] if row else 0)
+        key = address, type_, shape, strides
+        if key not in self._memories:
+            descriptor = self.library.descriptor(shape, type_, strides)
+            self._memories[key] = self.library.memory(array, descriptor, address - array.ctypes.data)
+        return self._memories[key]
 
-    def _memory(self, array: NDArray, type_: int, columns: int) -> Memory:
-        return self.library.memory(array, self.library.descriptor((self.rows, columns), type_))
+    def _rows(self, array: NDArray, type_: int) -> Memory:
+        return self._view(array, type_, (self.rows, array.shape[1]))
+
+    def _bind(self, primitive: onednn.Primitive, memories: dict[int, Memory]) -> Call:
+        if primitive.scratchpad_bytes:
+            scratchpad = self.workspace.scratchpad(primitive.scratchpad_bytes)
+            memories[SCRATCHPAD] = self.library.memory(scratchpad, primitive.scratchpad_descriptor)
+        return primitive.bind(memories)
 
     def _note(self, primitive: onednn.Primitive, memories: dict[int, Memory]) -> None:
-        call = primitive.bind(memories)
+        call = self._bind(primitive, memories)
         self._alive.append(call)
         self._steps.append((self.library.execute, call.arguments))
 
     def _primitive(self, key: tuple, make: Callable[[], onednn.Primitive]) -> onednn.Primitive:
-        if key not in self._primitives:
-            self._primitives[key] = make()
-        return self._primitives[key]
+        primitives = self.workspace.model.primitives
+        if key not in primitives:
+            primitives[key] = make()
+        return primitives[key]
 
     def _product(self, key: str, src: Memory, weights: PackedLinear, dst: Memory, *post_ops: PostOp) -> None:
         """Note dst = post_ops(src @ weight * step + bias)."""
         lib = self.library
         attributes = partial(lib.attributes, *post_ops, scaled=[(WEIGHTS, 2)] if weights.step else [])
         primitive = self._primitive(
-            (key,), lambda: lib.matmul(src.md, weights.weight.md, dst.md, weights.bias.md, attributes())
+            (key, self.rows), lambda: lib.matmul(src.md, weights.weight.md, dst.md, weights.bias.md, attributes())
         )
         memories = {SRC: src, WEIGHTS: weights.weight, BIAS: weights.bias, DST: dst}
         if weights.step:
@@ -123,8 +142,10 @@ class Program:
         lib = self.library
 
         def note(dst: Memory, gamma: Memory, beta: Memory) -> None:
-            key = ("layer_norm", dst is self.narrow)
-            primitive = self._primitive(key, lambda: lib.layer_norm(x.md, dst.md, self.config.epsilon))
+            key = ("layer_norm", self.rows, dst is self.narrow)
+            primitive = self._primitive(
+                key, lambda: lib.layer_norm(x.md, dst.md, self.config.epsilon, lib.attributes())
+            )
             self._note(primitive, {SRC: x, DST: dst, SCALE: gamma, SHIFT: beta})
 
         if norm.narrow:
@@ -134,8 +155,8 @@ class Program:
 
     def linear(self, x: Memory, weights: Projections) -> tuple[Memory, ...]:
         """[rows, hidden] -> query, key, value, each [rows, hidden]."""
-        H, space, qk = self.config.hidden, self.workspace, self.types.qk
-        q, k, v = self._memory(space.q, qk, H), self._memory(space.k, qk, H), self._memory(space.v, F32, H)
+        space, qk = self.workspace, self.types.qk
+        q, k, v = self._rows(space.q, qk), self._rows(space.k, qk), self._rows(space.v, F32)
         for name, projection, dst in (("qk", weights.query, q), ("qk", weights.key, k), ("v", weights.value, v)):
             self._product(name, self.narrow, projection, dst)
         self._score_scale = weights.score_scale
@@ -143,7 +164,7 @@ class Program:
 
     def linear_activation(self, x: Memory, weights: PackedLinear) -> Memory:
         """[rows, hidden] -> [rows, intermediate]."""
-        h = self._memory(self.workspace.h, self.types.x, self.config.intermediate)
+        h = self._rows(self.workspace.h, self.types.x)
         post_ops = [PostOp("eltwise", ACTIVATIONS[self.config.activation])]
         if weights.after:
             post_ops += [
@@ -168,7 +189,7 @@ class Program:
             sequences = range(sequence, min(sequence + together, self.count))
             for query in range(0, length, size):
                 AttentionBlock(self, qkv, sequences, range(query, min(query + size, length))).note()
-        return self._memory(self.workspace.narrow_context, self.types.x, self.config.hidden)
+        return self._rows(self.workspace.narrow_context, self.types.x)
 
 
 class AttentionBlock:
@@ -192,39 +213,40 @@ class AttentionBlock:
         first, shape = self.sequences[0] * program.length + self.queries[0], (len(self.sequences), len(self.queries))
         program._note(*self._score_product(range(len(self.sequences)), [PostOp("eltwise", onednn.EXP)]))
         program._steps.append((self._sum, ()))
-        scores = lib.array(self.scores, F32)
+        scores = program._view(self.scores, F32, self.scores.shape)
         v = self._by_head(space.v, F32, len(self.sequences), program.length, self.sequences[0] * program.length)
         context = self._by_head(space.context, F32, *shape, first)
-        product = program._primitive(("context", *shape), lambda: lib.matmul(scores.md, v.md, context.md))
+        product = program._primitive(
+            ("context", *shape, program.length),
+            lambda: lib.matmul(scores.md, v.md, context.md, attributes=lib.attributes()),
+        )
         program._note(product, {SRC: scores, WEIGHTS: v, DST: context})
         # softmax's denominator, and the rounding to the narrow type
         count = heads * len(self.sequences) * len(self.queries)
-        rows, type_ = lib.descriptor((count, H // heads), F32), program.types.x
-        wide = lib.memory(space.context, rows, first * H * space.context.itemsize)
-        inverse = lib.memory(self.inverse, lib.descriptor((count, 1), F32))
-        narrow = lib.memory(
-            space.narrow_context,
-            lib.descriptor((count, H // heads), type_),
-            first * H * space.narrow_context.itemsize,
-        )
+        heads_of, type_ = (count, H // heads), program.types.x
+        wide = program._view(space.context, F32, heads_of, row=first)
+        narrow = program._view(space.narrow_context, type_, heads_of, row=first)
+        inverse = program._view(self.inverse, F32, (count, 1))
         # oneDNN 3.2 takes 5 ms where this product is to be rounded to bfloat16, and 0.05 ms in two steps
         quotient = wide if type_ == BF16 else narrow
-        product = program._primitive(("divide", count), lambda: lib.multiply(wide.md, inverse.md, quotient.md))
+        product = program._primitive(
+            ("divide", count), lambda: lib.multiply(wide.md, inverse.md, quotient.md, lib.attributes())
+        )
         program._note(product, {SRC: wide, onednn.SRC_1: inverse, DST: quotient})
         if quotient is not narrow:
-            product = program._primitive(("round", count), lambda: lib.reorder(wide.md, narrow.md))
+            product = program._primitive(("round", count), lambda: lib.reorder(wide.md, narrow.md, lib.attributes()))
             program._note(product, {SRC: wide, DST: narrow})
 
     def _by_head(
         self, array: NDArray, type_: int, sequences: int, rows: int, first: int, transposed: bool = False
     ) -> Memory:
         """[sequences * rows, hidden] from row `first` on as [sequences, heads, rows, head size], or transposed."""
-        lib, heads, H = self.program.library, self.program.config.heads, self.program.config.hidden
+        heads, H = self.program.config.heads, self.program.config.hidden
         size = H // heads
         shape, strides = (sequences, heads, rows, size), (rows * H, size, H, 1)
         if transposed:
             shape, strides = (sequences, heads, size, rows), (rows * H, size, 1, H)
-        return lib.memory(array, lib.descriptor(shape, type_, strides), first * H * array.itemsize)
+        return self.program._view(array, type_, shape, strides, first)
 
     def _score_product(self, chosen: range, post_ops: list[PostOp]) -> tuple[onednn.Primitive, dict[int, Memory]]:
         """post_ops(q kᵀ) of some of this block's sequences, into their scores."""
@@ -233,10 +255,11 @@ class AttentionBlock:
         start = (self.sequences[0] + chosen[0]) * length
         q = self._by_head(space.q, qk, count, len(self.queries), start + self.queries[0])
         k = self._by_head(space.k, qk, count, length, start, transposed=True)
-        scores = lib.array(self.scores[chosen[0] : chosen[0] + count], F32)
+        part = self.scores[chosen[0] : chosen[0] + count]
+        scores = program._view(part, F32, part.shape)
         scaled = [(SRC, 0)] if self.score_scale else []
         product = program._primitive(
-            ("scores", count, len(self.queries), len(post_ops)),
+            ("scores", count, len(self.queries), length, len(post_ops)),
             lambda: lib.matmul(q.md, k.md, scores.md, attributes=lib.attributes(*post_ops, scaled=scaled)),
         )
         memories = {SRC: q, WEIGHTS: k, DST: scores}
@@ -261,7 +284,7 @@ class AttentionBlock:
         """Compute the exps of the block's i-th sequence, of so many tokens, again, and their sums."""
         if i not in self._raw:
             product, memories = self._score_product(range(i, i + 1), [])
-            self._raw[i] = product.bind(memories)
+            self._raw[i] = self.program._bind(product, memories)
         self.program.library.check(self.program.library.execute(*self._raw[i].arguments))
         scores = self.scores[i]
         scores -= scores[:, :, :tokens].max(-1, keepdims=True)

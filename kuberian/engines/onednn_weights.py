@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kuberian.bert import Embeddings, Layer, Linear, Model, Norm, split_qkv
 from kuberian.engines.buffers import aligned
-from kuberian.onednn import BF16, F32, S8, U8, WEIGHTS, Memory, OneDnn
+from kuberian.onednn import BF16, F32, S8, U8, WEIGHTS, Memory, OneDnn, Primitive
 from kuberian.quantization import ByteLayer, ByteLinear, ByteModel, ByteNorm
 from kuberian.safetensors_file import Array
 
@@ -73,6 +73,8 @@ class PackedModel:
         """Take `layers` in float32, for float32 and bfloat16, or in bytes for int8."""
         self.library, self.precision, self.types = library, precision, TYPES[precision]
         self._layouts: dict[tuple[int, int], Any] = {}
+        # Kernels by operation and shape. All programs share them, on any thread: each gives them memory to work in.
+        self.primitives: dict[tuple, Primitive] = {}
         library.single_threaded()
         self.embeddings, self.config = embeddings, embeddings.config
         if isinstance(layers, ByteModel):
