@@ -263,6 +263,7 @@ IDEAS: dict[str, Idea] = {
     "no signs known beforehand": Idea(signs=False),
     "no names asked for in the fit": Idea(names=False),
     "functions in the fit of files, 0.1": Idea(functions=0.1),
+    "functions in the fit of files, 0.2": Idea(functions=0.2),
     "functions in the fit of files, 0.3": Idea(functions=0.3),
     "pairs weighed by what swapping changes (LambdaRank)": Idea(pairs=True),
     "separate weights for questions that are one name": Idea(derived=_if_a_name),

@@ -5,7 +5,8 @@
 The folders are as for `benchmarks.retrieval`: annotated questions, `benchmarks.docstrings` (of which every fourth
 question is asked) and `benchmarks.history`. For each idea (`benchmarks.ideas`) the weights of files are fitted anew to
 the annotated questions, as by `benchmarks.fit_ranking`. Printed is NDCG@10 on these, by weights fitted to the other
-repositories, and on functions and history, by weights fitted to all; of an idea, the difference that it makes.
+repositories, and on functions and history, by weights fitted to all; of an idea, the difference that it makes. What
+is fitted to functions too is measured on them leaving each project out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -99,28 +99,21 @@ def measure(idea: Idea, questions: Questions) -> tuple[float, float, float]:
     width = parts.annotated[0].candidates.file_features.shape[1]
     names = ([known[i] for i in kept] + [f"derived {i}" for i in range(width)])[:width]
     with mock.patch("searcher.ranking.FILE", tuple(names)):
-        annotated: dict[str, list[float]] = defaultdict(list)
-        for repository in sorted({example.query["repo"] for example in parts.annotated}):
-            weights = _fit(idea, parts, names, without=repository)
-            for example in parts.annotated:
-                if example.query["repo"] == repository:
-                    annotated[repository].append(ndcg(example.query, example.best(weights)))
-        weights = _fit(idea, parts, names)
-        others = []
-        for part in (parts.functions, parts.history):
-            scores: dict[str, list[float]] = defaultdict(list)
-            for example in part:
-                scores[example.query["repo"]].append(ndcg(example.query, example.best(weights)))
-            others.append(_mean(scores))
-    return _mean(annotated), others[0], others[1]
+        to_all = _fit(idea, parts, names)
+
+        def mean(part: list[Example], fitted_to: bool) -> float:
+            scores = []
+            for repository in sorted({example.query["repo"] for example in part}):
+                weights = _fit(idea, parts, names, without=repository) if fitted_to else to_all
+                of_it = [example for example in part if example.query["repo"] == repository]
+                scores.append(statistics.mean(ndcg(example.query, example.best(weights)) for example in of_it))
+            return statistics.mean(scores)
+
+        return mean(parts.annotated, True), mean(parts.functions, idea.functions > 0), mean(parts.history, False)
 
 
 def _parts(questions: Questions) -> Iterator[list[Example]]:
     yield from (questions.annotated, questions.names, questions.functions, questions.history)
-
-
-def _mean(by_repository: dict[str, list[float]]) -> float:
-    return statistics.mean(map(statistics.mean, by_repository.values()))
 
 
 def _changed(example: Example, kept: Sequence[int], idea: Idea) -> Example:
@@ -134,13 +127,12 @@ def _changed(example: Example, kept: Sequence[int], idea: Idea) -> Example:
 
 def _fit(idea: Idea, questions: Questions, names: Sequence[str], without: str | None = None) -> Weights:
     """Fit the weights of files; those of chunks stay as they are."""
-    annotated, asked_for = (
-        [example for example in part if example.query["repo"] != without]
-        for part in (questions.annotated, questions.names)
+    annotated, asked_for, functions, _ = (
+        [example for example in part if example.query["repo"] != without] for part in _parts(questions)
     )
     choices = file_choices(annotated, asked_for if idea.names else [])
     if idea.functions:
-        choices += [replace(choice, worth=idea.functions) for choice in file_choices(questions.functions, [])]
+        choices += [replace(choice, worth=idea.functions) for choice in file_choices(functions, [])]
     with _signs(names, idea.signs):
         weights = fit(choices, names, FILE_FIXED)
         if idea.pairs:

@@ -1,9 +1,8 @@
 """Words: which chunks in scope have which of the question's terms, and what that is worth.
 
-Full text is asked for nothing but row ids, a list per term, and the weighing is done here. That is faster than FTS5's
-`bm25()`, which looks at every place of every term, and it counts how rare a term is among the chunks in scope, not in
-everything that the home holds. How often a term occurs within a chunk is left out: chunks are small, and on annotated
-questions it made no difference (docs/ranking.md).
+Full text is asked for nothing but row ids, a list per term, and the weighing is done here: FTS5's `bm25()` counts how
+rare a term is in everything that the home holds, this among the chunks in scope. How often a term occurs within a chunk
+is left out: chunks are small, and on annotated questions it made no difference (docs/ranking.md).
 """
 
 from __future__ import annotations
