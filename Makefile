@@ -13,7 +13,7 @@ PYTEST := TMPDIR="$(TEMPORARY)" $(BIN)/python -m pytest
 demo: $(VENV)/.installed
 	$(BIN)/kuberian index . --home .demo
 	@echo
-	$(BIN)/kuberian search --home .demo -k 3 "where are line numbers checked against the file on disk"
+	$(BIN)/kuberian search --home .demo -k 3 "where is a damaged database set aside"
 
 test: $(VENV)/.test-installed
 	@mkdir -p "$(TEMPORARY)"
