@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,17 @@ def test_texts_that_run_together_have_the_vectors_they_have_alone(encoder: Encod
         for i, x in zip(batch, together, strict=True):
             alone = worker.token_vectors([sequences[i]])[0]
             np.testing.assert_allclose(x, alone, rtol=0, atol=TOLERANCE * abs(alone).max(), err_msg=str(i))
+
+
+def test_threads_that_share_kernels_do_not_disturb_each_other(encoder: Encoder) -> None:
+    expected = encoder.encode(TEXTS)
+
+    def greatest_difference(seed: int) -> float:
+        order = np.random.default_rng(seed).permutation(len(TEXTS))
+        return float(np.abs(encoder.encode([TEXTS[i] for i in order]) - expected[order]).max())
+
+    with ThreadPoolExecutor(4) as threads:
+        assert max(threads.map(greatest_difference, range(8))) <= TOLERANCE
 
 
 def test_no_operation_falls_to_the_reference_kernel(encoder: Encoder) -> None:
