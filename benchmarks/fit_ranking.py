@@ -17,7 +17,7 @@ import json
 import re
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,8 +153,13 @@ def chunk_choices(examples: Iterable[Example]) -> list[Choice]:
     return choices
 
 
-def fit(choices: Sequence[Choice], names: Sequence[str], fixed: Mapping[str, float]) -> Floats:
-    """Return the weights [len(names)] under which what is right is likeliest, beside those that are fixed."""
+def fit(
+    choices: Sequence[Choice], names: Sequence[str], fixed: Mapping[str, float], free: Collection[str] = FREE
+) -> Floats:
+    """Return the weights [len(names)] under which what is right is likeliest, beside those that are fixed.
+
+    `free` may have any sign.
+    """
     features = np.concatenate([choice.features for choice in choices]).astype(np.float64)
     sizes = [len(choice.features) for choice in choices]
     first = np.cumsum([0, *sizes[:-1]])
@@ -173,13 +178,19 @@ def fit(choices: Sequence[Choice], names: Sequence[str], fixed: Mapping[str, flo
         return value, features.T @ (worth * (likely / total[of] - right)) + PENALTY * weights
 
     start = np.array([fixed.get(name, 0.0) for name in names])
-    bounds = [(fixed[name], fixed[name]) if name in fixed else _bounds(name) for name in names]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds(names, fixed, free))
     return np.asarray(found.x, np.float32)
 
 
-def _bounds(name: str) -> tuple[float | None, float | None]:
-    return (None if name in NEGATIVE | FREE else 0.0, 0.0 if name in NEGATIVE else None)
+def bounds(
+    names: Sequence[str], fixed: Mapping[str, float], free: Collection[str]
+) -> list[tuple[float | None, float | None]]:
+    """Return the least and the greatest that each weight may be."""
+    of_sign = {True: (None, 0.0), False: (0.0, None)}
+    return [
+        (fixed[name], fixed[name]) if name in fixed else (None, None) if name in free else of_sign[name in NEGATIVE]
+        for name in names
+    ]
 
 
 def table(examples: Sequence[Example], weights: Mapping[str | None, Weights]) -> str:

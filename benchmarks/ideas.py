@@ -6,7 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from kuberian.store.fulltext import own_names
 from kuberian.store.vectors import Floats, Ids, Vectors
 from kuberian.words import parts
 from searcher.definitions import defining
-from searcher.features import CHUNK, FILE, Candidates
+from searcher.features import CHUNK, FILE, Candidates, _distinct_stems, _most
 from searcher.lexical import path_terms, positions, references
 from searcher.question import STOPWORDS, Question
 from searcher.scope import Scope
@@ -22,8 +22,7 @@ from searcher.searcher import Searcher, _question_encoder
 from searcher.stems import Stemmer
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A question on its way: what `searcher.features.candidates` is called with."""
 
     connection: sqlite3.Connection
@@ -66,7 +65,7 @@ class Idea:
 
 
 def _greatest_cosine(asked: Asked, found: Candidates) -> Floats:
-    return _most(found.chunk_features[:, CHUNK.index("meaning")], found)
+    return _best(found.chunk_features[:, CHUNK.index("meaning")], found)
 
 
 def _depth(asked: Asked, found: Candidates) -> Floats:
@@ -78,22 +77,22 @@ def _defines_words(asked: Asked, found: Candidates) -> Floats:
     if asked.question.is_identifier:
         return np.zeros(len(found.files), np.float32)
     sure = defining(asked.connection, replace(asked.question, identifiers=asked.question.terms), asked.scope)
-    return _most(np.array([sure.get(int(position), 0.0) for position in found.chunks], np.float32), found)
+    return _best(np.array([sure.get(int(position), 0.0) for position in found.chunks], np.float32), found)
 
 
 def _named_share(asked: Asked, found: Candidates) -> Floats:
-    return _most(found.chunk_features[:, CHUNK.index("named")], found)
+    return _best(found.chunk_features[:, CHUNK.index("named")], found)
 
 
 def _told_share(asked: Asked, found: Candidates) -> Floats:
     """The share of the question's terms in the signature and docstring of the file's best chunk, weighed by rarity."""
     share, total = np.zeros(len(asked.scope.chunks), np.float32), 0.0
-    for term, _ in _stems(asked):
+    for term in _stems(asked):
         at = positions(asked.connection, f'{{signature doc}} : "{term}"', asked.scope)
         worth = float(np.log(1 + len(share) / (1 + len(at))))
         share[at] += worth
         total += worth
-    return _most(share[found.chunks] / max(total, 1e-9), found)
+    return _best(share[found.chunks] / max(total, 1e-9), found)
 
 
 def _innermost_folder(asked: Asked, found: Candidates) -> Floats:
@@ -134,7 +133,7 @@ def _bm25(best_of: int) -> Callable[[Asked, Candidates], Floats]:
     """FTS5's own bm25(), names three times as much worth as code: the mean of a file's best chunks."""
 
     def feature(asked: Asked, found: Candidates) -> Floats:
-        match = " OR ".join(f'"{term}"' for term, _ in _stems(asked)) or '""'
+        match = " OR ".join(f'"{term}"' for term in _stems(asked)) or '""'
         rows = asked.connection.execute(
             "SELECT rowid, -bm25(chunk_words, 3.0, 1.5, 1.5, 1.0) FROM chunk_words WHERE chunk_words MATCH ?", (match,)
         ).fetchall()
@@ -161,17 +160,13 @@ FEATURES: dict[str, Callable[[Asked, Candidates], Floats]] = {
 }
 
 
-def _stems(asked: Asked) -> list[tuple[str, str]]:
-    stems = asked.stemmer.stems(asked.question.terms)
-    return list(
-        {found[0]: (term, found[0]) for term, found in zip(asked.question.terms, stems, strict=True) if found}.values()
-    )
+def _stems(asked: Asked) -> dict[str, str]:
+    return _distinct_stems(asked.stemmer, asked.question.terms)
 
 
-def _most(values: Floats, found: Candidates) -> Floats:
-    most = np.full(len(found.files), -np.inf, np.float32)
-    np.maximum.at(most, found.file_of, values)
-    return most
+def _best(values: Floats, found: Candidates) -> Floats:
+    """The greatest of each file's chunks."""
+    return _most(values, found.file_of, len(found.files))
 
 
 def _per_path(asked: Asked, found: Candidates, of: Callable[[str], float]) -> Floats:
@@ -181,8 +176,8 @@ def _per_path(asked: Asked, found: Candidates, of: Callable[[str], float]) -> Fl
 def _path_share(asked: Asked, found: Candidates, of: Callable[[str], str]) -> Floats:
     """The share of the question's terms in a part of the path, weighed by rarity among paths."""
     terms = _stems(asked)
-    rarity = path_terms(asked.connection, [term for term, _ in terms], asked.scope).rarity
-    worth = {stem: rarity[term] for term, stem in terms}
+    rarity = path_terms(asked.connection, list(terms), asked.scope).rarity
+    worth = {stem: rarity[term] for term, stem in terms.items()}
     named = asked.stemmer.stems([of(asked.scope.places[file][0].path) for file in found.files])
     shares = [sum(worth.get(stem, 0.0) for stem in set(stems)) for stems in named]
     return np.array(shares, np.float32) / max(sum(worth.values()), 1e-9)
@@ -225,7 +220,7 @@ def _feedback(count: int, share: float) -> Callable[[Asked], Asked]:
             vectors = _nearest_vectors(asked, model_id, count)[1]
             vector = question + share * vectors.mean(0)
             moved[model_id] = (vector / np.linalg.norm(vector)).astype(np.float32)
-        return replace(asked, embedded=moved)
+        return asked._replace(embedded=moved)
 
     return change
 
@@ -245,7 +240,7 @@ def _expansion(count: int) -> Callable[[Asked], Asked]:
             part for (stored,) in rows for part in {p.lower() for name in own_names(stored) for p in parts(name)}
         )
         new = [word for word, n in words.most_common() if n > 1 and len(word) > 2 and word not in asked.question.terms]
-        return replace(asked, question=replace(asked.question, terms=(*asked.question.terms, *new[:count])))
+        return asked._replace(question=replace(asked.question, terms=(*asked.question.terms, *new[:count])))
 
     return change
 
@@ -259,7 +254,6 @@ def _nearest_vectors(asked: Asked, model_id: int, count: int) -> tuple[Ids, Floa
 
 
 IDEAS: dict[str, Idea] = {
-    "as it is": Idea(),
     "no signs known beforehand": Idea(signs=False),
     "no names asked for in the fit": Idea(names=False),
     "functions in the fit of files, 0.1": Idea(functions=0.1),

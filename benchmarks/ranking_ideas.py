@@ -13,29 +13,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
 from scipy.optimize import minimize
 
-from benchmarks import fit_ranking
-from benchmarks.fit_ranking import FILE_FIXED, PENALTY, Choice, file_choices, fit, names_of
+from benchmarks.fit_ranking import FILE_FIXED, FREE, PENALTY, Choice, bounds, file_choices, fit, names_of
 from benchmarks.ideas import FEATURES, IDEAS, Asked, Idea
-from benchmarks.retrieval import Example, Query, collect, ndcg
+from benchmarks.retrieval import Example, Query, collect, mean_over_repositories, ndcg
 from kuberian.store.vectors import Floats
 from searcher.features import FILE, Candidates, candidates
 from searcher.question import ask
 from searcher.ranking import Weights, fitted
 
 
-@dataclass(frozen=True)
-class Questions:
+class Questions(NamedTuple):
     """All questions with their candidates, whose features are those of FILE, then those of FEATURES."""
 
     annotated: list[Example]
@@ -56,12 +53,12 @@ def main() -> None:
         arguments.functions: json.loads((arguments.functions / "queries.json").read_text())[:: arguments.every],
         arguments.history: json.loads((arguments.history / "queries.json").read_text()),
     }
-    as_it_is = asked_of(IDEAS["as it is"], folders, FEATURES)
-    base = measure(IDEAS["as it is"], as_it_is)
+    as_it_is = asked_of(Idea(), folders, FEATURES)
+    base = measure(Idea(), as_it_is)
     print(f"{'':<52} annotated  functions  history")
     print(f"{'as it is':<52} " + "  ".join(f"{score:9.4f}" for score in base), flush=True)
     for name, idea in IDEAS.items():
-        if idea != IDEAS["as it is"] and any(part in name for part in arguments.only):
+        if any(part in name for part in arguments.only):
             scores = measure(idea, asked_of(idea, folders, {}) if idea.collects else as_it_is)
             changes = [now - before for now, before in zip(scores, base, strict=True)]
             print(f"{name:<52} " + "  ".join(f"{change:+9.4f}" for change in changes), flush=True)
@@ -74,7 +71,7 @@ def asked_of(
 
     def extended(*arguments: Any) -> Candidates:
         asked = idea.before(Asked(*arguments)) if idea.before else Asked(*arguments)
-        found = candidates(*(getattr(asked, name) for name in Asked.__dataclass_fields__))
+        found = candidates(*asked)
         if not len(found.files):
             return found
         columns = [feature(asked, found)[:, None] for feature in features.values()]
@@ -95,25 +92,22 @@ def measure(idea: Idea, questions: Questions) -> tuple[float, float, float]:
     """Fit, and return NDCG@10 on the annotated questions, leaving each repository out, on functions and on history."""
     known = [*FILE, *FEATURES]
     kept = [i for i, name in enumerate(known) if name not in idea.dropped and (name in FILE or name in idea.added)]
-    parts = Questions(*([_changed(example, kept, idea) for example in part] for part in _parts(questions)))
+    parts = Questions(*([_changed(example, kept, idea) for example in part] for part in questions))
     width = parts.annotated[0].candidates.file_features.shape[1]
     names = ([known[i] for i in kept] + [f"derived {i}" for i in range(width)])[:width]
     with mock.patch("searcher.ranking.FILE", tuple(names)):
         to_all = _fit(idea, parts, names)
 
         def mean(part: list[Example], fitted_to: bool) -> float:
-            scores = []
-            for repository in sorted({example.query["repo"] for example in part}):
-                weights = _fit(idea, parts, names, without=repository) if fitted_to else to_all
-                of_it = [example for example in part if example.query["repo"] == repository]
-                scores.append(statistics.mean(ndcg(example.query, example.best(weights)) for example in of_it))
-            return statistics.mean(scores)
+            repositories = {example.query["repo"] for example in part}
+            weights = {name: _fit(idea, parts, names, without=name) if fitted_to else to_all for name in repositories}
+            scored = {
+                example.query["id"]: {"ndcg": ndcg(example.query, example.best(weights[example.query["repo"]]))}
+                for example in part
+            }
+            return mean_over_repositories([example.query for example in part], scored, "ndcg")
 
         return mean(parts.annotated, True), mean(parts.functions, idea.functions > 0), mean(parts.history, False)
-
-
-def _parts(questions: Questions) -> Iterator[list[Example]]:
-    yield from (questions.annotated, questions.names, questions.functions, questions.history)
 
 
 def _changed(example: Example, kept: Sequence[int], idea: Idea) -> Example:
@@ -128,37 +122,25 @@ def _changed(example: Example, kept: Sequence[int], idea: Idea) -> Example:
 def _fit(idea: Idea, questions: Questions, names: Sequence[str], without: str | None = None) -> Weights:
     """Fit the weights of files; those of chunks stay as they are."""
     annotated, asked_for, functions, _ = (
-        [example for example in part if example.query["repo"] != without] for part in _parts(questions)
+        [example for example in part if example.query["repo"] != without] for part in questions
     )
     choices = file_choices(annotated, asked_for if idea.names else [])
     if idea.functions:
         choices += [replace(choice, worth=idea.functions) for choice in file_choices(functions, [])]
-    with _signs(names, idea.signs):
-        weights = fit(choices, names, FILE_FIXED)
-        if idea.pairs:
-            weights = fit_pairs(choices, names, weights)
+    free = FREE | (set(names) - (set(FILE) if idea.signs else set()))  # new features may have any sign
+    weights = fit(choices, names, FILE_FIXED, free)
+    if idea.pairs:
+        weights = fit_pairs(choices, weights, bounds(names, FILE_FIXED, free))
     stored = fitted()
     return Weights(weights, stored.chunk, *(idea.repeat or (stored.repeat, stored.repeat_later)))
 
 
-@contextmanager
-def _signs(names: Sequence[str], known: bool) -> Iterator[None]:
-    """Let new features have any sign, and all of them if none is known beforehand."""
-    free = set(names) - (set(FILE) if known else set())
-    with (
-        mock.patch.object(fit_ranking, "FREE", fit_ranking.FREE | free),
-        mock.patch.object(fit_ranking, "NEGATIVE", fit_ranking.NEGATIVE - free),
-    ):
-        yield
-
-
-def fit_pairs(choices: Sequence[Choice], names: Sequence[str], start: Floats, rounds: int = 6) -> Floats:
+def fit_pairs(choices: Sequence[Choice], start: Floats, within: Sequence[tuple], rounds: int = 6) -> Floats:
     """Fit to pairs of a right and a wrong file, each weighed by how much swapping them changes NDCG@10.
 
     LambdaRank (Burges et al., NIPS 2006), its weights computed anew in each round.
     """
     weights = start.astype(np.float64)
-    bounds = [(FILE_FIXED[name],) * 2 if name in FILE_FIXED else fit_ranking._bounds(name) for name in names]
     for _ in range(rounds):
         differences, worths = [], []
         for choice in choices:
@@ -181,7 +163,7 @@ def fit_pairs(choices: Sequence[Choice], names: Sequence[str], start: Floats, ro
             value = (worth * np.logaddexp(0, -margin)).sum() + PENALTY * w @ w / 2
             return value, -difference.T @ (worth / (1 + np.exp(margin))) + PENALTY * w
 
-        weights = (weights + minimize(loss, weights, jac=True, method="L-BFGS-B", bounds=bounds).x) / 2
+        weights = (weights + minimize(loss, weights, jac=True, method="L-BFGS-B", bounds=within).x) / 2
     return weights.astype(np.float32)
 
 

@@ -132,13 +132,17 @@ def feed_forward(op: Operations, layer: Layer, x: X) -> X:
     return op.linear_add(h, layer.output, x)
 
 
-def embed_tokens(embeddings: Embeddings, ids: Sequence[int], out: Array) -> None:
-    """Sum of word, position and type embedding of a sequence into out [len(ids), hidden].
+def embed_tokens(embeddings: Embeddings, sequences: Sequence[Sequence[int]], out: Array) -> None:
+    """Sum of word, position and type embedding of packed sequences into out [tokens, hidden].
 
     Converts only the rows of the word embedding that occur.
     """
-    embeddings.words.read_into(out, np.asarray(ids))
-    out += embeddings.positions[: len(ids)]
+    start = 0
+    for ids in sequences:
+        rows = out[start : start + len(ids)]
+        embeddings.words.read_into(rows, np.asarray(ids))
+        rows += embeddings.positions[: len(ids)]
+        start += len(ids)
 
 
 def pool(sequences: Sequence[Array], pooling: str) -> Array:

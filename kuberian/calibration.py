@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kuberian.bert import Embeddings, Layer, Linear, Model, embed_tokens, transformer_layer
 from kuberian.engines.numpy_engine import NumpyWorker
-from kuberian.engines.packs import packs, split_rows
+from kuberian.engines.packs import packs
 from kuberian.safetensors_file import Array
 
 # Tokens that are run together. Each run adds to the covariances: 9 MB of them, where a BERT is 1536 wide.
@@ -101,11 +101,11 @@ def calibrate(embeddings: Embeddings, model: Model, sequences: list[list[int]]) 
     """
     worker = Calibrator(embeddings, model)
     batches = []  # lengths of sequences, and their tokens [tokens, hidden]
-    for pack in packs(list(map(len, sequences)), PACK):
-        lengths = tuple(len(sequences[i]) for i in pack)
+    for indices in packs(list(map(len, sequences)), PACK):
+        pack = [sequences[i] for i in indices]
+        lengths = tuple(map(len, pack))
         x = np.empty((sum(lengths), model.config.hidden), np.float32)
-        for ids, rows in zip([sequences[i] for i in pack], split_rows(x, lengths), strict=True):
-            embed_tokens(embeddings, ids, out=rows)
+        embed_tokens(embeddings, pack, out=x)
         batches.append((lengths, worker.layer_norm(x, model.embedding_norm)))
     for layer in model.layers:
         worker.watch(layer)

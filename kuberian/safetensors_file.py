@@ -47,7 +47,7 @@ class Tensor:
         return np.array(raw, np.float32)
 
     def read_into(self, out: Array, rows: Rows = slice(None)) -> None:
-        """Convert the rows that are asked for into a float32 array of their shape, without a copy of it in between."""
+        """Convert the rows that are asked for into a float32 array of their shape, with no float32 copy in between."""
         out[...] = self.float32(rows) if self.is_bfloat16 else self.raw[rows]
 
 

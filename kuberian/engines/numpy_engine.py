@@ -9,7 +9,7 @@ import numpy as np
 from kuberian.bert import Embeddings, Linear, Model, Norm, embed_tokens, transformer
 from kuberian.engines.blas_threads import OneBlasThread
 from kuberian.engines.buffers import Buffers
-from kuberian.engines.packs import packs, split_rows
+from kuberian.engines.packs import packs
 from kuberian.safetensors_file import Array
 
 # exp overflows float32 at 88.7; a sum over 512 keys of scores below this is safe by far.
@@ -52,9 +52,8 @@ class NumpyWorker:
     def _token_vectors(self, sequences: Sequence[Sequence[int]]) -> list[Array]:
         self.lengths = tuple(map(len, sequences))
         x = self.buffers.get("x", sum(self.lengths), self.config.hidden)
-        for ids, rows in zip(sequences, split_rows(x, self.lengths), strict=True):
-            embed_tokens(self.embeddings, ids, out=rows)
-        return split_rows(transformer(self, self.model, x), self.lengths)
+        embed_tokens(self.embeddings, sequences, out=x)
+        return np.split(transformer(self, self.model, x), np.cumsum(self.lengths[:-1], dtype=np.int64))
 
     def layer_norm(self, x: Array, norm: Norm) -> Array:
         """Normalise rows in place."""

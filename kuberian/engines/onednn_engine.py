@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from kuberian.bert import Embeddings, Model, embed_tokens
 from kuberian.engines.onednn_program import ROWS, Program, Workspace, padded
 from kuberian.engines.onednn_weights import PackedModel
-from kuberian.engines.packs import split_rows
 from kuberian.onednn import OneDnn
 from kuberian.quantization import ByteModel
 from kuberian.safetensors_file import Array
@@ -26,9 +27,11 @@ class OneDnnEngine:
         first = 0
         while first < len(lengths):
             length, count = padded(lengths[first]), 1
-            while 2 * count * length <= ROWS and first + 2 * count <= len(lengths):
-                if padded(lengths[first + 2 * count - 1]) != length:
-                    break
+            while (
+                2 * count * length <= ROWS
+                and first + 2 * count <= len(lengths)
+                and padded(lengths[first + 2 * count - 1]) == length
+            ):
                 count *= 2
             yield range(first, first + count)
             first += count
@@ -53,10 +56,9 @@ class OneDnnWorker:
         program = self._programs.get(shape)
         if program is None:
             program = self._programs[shape] = Program(self._workspace, *shape)
-        x = self._workspace.x
-        parts = split_rows(x, lengths, shape[0])
-        for i, (ids, part) in enumerate(zip(sequences, parts, strict=True)):
-            embed_tokens(self._model.embeddings, ids, out=part)
-            x[i * shape[0] + len(ids) : (i + 1) * shape[0]] = 0
+        padded_parts = np.split(self._workspace.x[: shape[0] * shape[1]], shape[1])
+        for ids, x in zip(sequences, padded_parts, strict=True):
+            embed_tokens(self._model.embeddings, [ids], out=x)
+            x[len(ids) :] = 0
         program.run(lengths)
-        return parts
+        return [x[:n] for x, n in zip(padded_parts, lengths, strict=True)]

@@ -40,6 +40,11 @@ def padded(tokens: int) -> int:
     return -(-tokens // LENGTH_STEP) * LENGTH_STEP
 
 
+def are_safe(sums: NDArray) -> bool:
+    """Tell whether no exp behind these sums can have reached its ends; NaN is not safe."""
+    return bool(SAFE_SUMS[0] <= sums.min() and sums.max() <= SAFE_SUMS[1])
+
+
 class Workspace:
     """Buffers for the longest text, or for as many short ones as are run together."""
 
@@ -109,7 +114,10 @@ class Program:
     def _bind(self, primitive: onednn.Primitive, memories: dict[int, Memory]) -> Call:
         if primitive.scratchpad_bytes:
             scratchpad = self.workspace.scratchpad(primitive.scratchpad_bytes)
-            memories[SCRATCHPAD] = self.library.memory(scratchpad, primitive.scratchpad_descriptor)
+            key = scratchpad.ctypes.data, primitive
+            if key not in self._memories:
+                self._memories[key] = self.library.memory(scratchpad, primitive.scratchpad_descriptor)
+            memories[SCRATCHPAD] = self._memories[key]
         return primitive.bind(memories)
 
     def _note(self, primitive: onednn.Primitive, memories: dict[int, Memory]) -> None:
@@ -274,9 +282,9 @@ class AttentionBlock:
             if n < self.program.length:
                 scores[:, :, n:] = 0
         np.einsum("shqk->shq", self.scores, out=self.sums)
-        if not (SAFE_SUMS[0] <= self.sums.min() and self.sums.max() <= SAFE_SUMS[1]):
+        if not are_safe(self.sums):
             for i, (sums, n) in enumerate(zip(self.sums, tokens, strict=True)):
-                if not (SAFE_SUMS[0] <= sums.min() and sums.max() <= SAFE_SUMS[1]):
+                if not are_safe(sums):
                     self._subtract_greatest(i, n)
         np.divide(np.float32(1), self.sums.transpose(0, 2, 1), out=self.inverse)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kuberian.safetensors_file import Array
-
 # Tokens of short texts that are run together: enough rows for a fast product, few enough for the cache.
 PACK = 256
 
@@ -20,9 +18,3 @@ def packs(lengths: Sequence[int], most: int = PACK) -> Iterator[range]:
         tokens += length
     if first < len(lengths):
         yield range(first, len(lengths))
-
-
-def split_rows(x: Array, lengths: Sequence[int], step: int = 0) -> list[Array]:
-    """Views of packed sequences: one behind the other, or one every `step` rows."""
-    starts = [i * step if step else sum(lengths[:i]) for i in range(len(lengths))]
-    return [x[start : start + length] for start, length in zip(starts, lengths, strict=True)]
