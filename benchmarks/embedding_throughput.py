@@ -26,10 +26,10 @@ import numpy as np
 from benchmarks.peers import Embed, onnxruntime, openvino, token_ids
 from indexer.cutting import cut_file
 from indexer.passages import passage
-from indexer.repository import Repository
 from kuberian import Encoder
 from kuberian.checkpoint import BUNDLED
 from kuberian.cores import available_cores
+from kuberian.git.repository import Repository
 from kuberian.store.texts import lines_of, slice_lines
 
 Run = Callable[[list[str]], np.ndarray]

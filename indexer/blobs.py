@@ -65,11 +65,11 @@ class BlobStore:
             remove_chunks(self._connection, old[0])
         blob_id = self._connection.execute(
             """
-            INSERT INTO blobs(oid, hint, language, size, encoding, chunker, skipped, content, outline)
-            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO blobs(oid, hint, language, size, encoding, chunker, skipped, content, outline, chunks)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT(oid, hint) DO UPDATE SET language = excluded.language, encoding = excluded.encoding,
                 chunker = excluded.chunker, skipped = excluded.skipped, content = excluded.content,
-                outline = excluded.outline
+                outline = excluded.outline, chunks = excluded.chunks
             RETURNING id
             """,
             (
@@ -82,6 +82,7 @@ class BlobStore:
                 rows.skipped,
                 rows.content,
                 rows.outline,
+                len(rows.chunks),
             ),
         ).fetchone()[0]
         for chunk in rows.chunks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CHUNKER_VERSION = 13
+CHUNKER_VERSION = 14
 """Grows when chunks or passages change, so that stored blobs are cut again."""
 
 

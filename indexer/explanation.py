@@ -9,10 +9,10 @@ from typing import Any
 
 from indexer.chunk import Chunk
 from indexer.cutting import cut_file
-from indexer.repository import Repository, TreeFile
 from indexer.run import MAX_BYTES
 from indexer.verdicts import Verdicts
 from kuberian.errors import RepositoryError
+from kuberian.git.repository import MISSING_OBJECT, MissingObjectError, Repository, TreeFile
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,10 @@ def _explain(repository: Repository, file: TreeFile, verdicts: Verdicts, max_byt
         return Explanation(file.path, reason, None, labels, [])
     if repository.size(file) > max_bytes:
         return Explanation(file.path, "oversized", None, labels, [])
-    read = repository.read(file)
+    try:
+        read = repository.read(file)
+    except MissingObjectError:
+        return Explanation(file.path, MISSING_OBJECT, None, labels, [])
     if read is None:
         return Explanation(file.path, "gone", None, labels, [])
     done = cut_file(file.path, read[0])

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.passages import passage
-from indexer.repository import Repository
 from indexer.stored import stored_chunks
 from kuberian.bundled import bundled_fingerprint
 from kuberian.errors import EngineError
+from kuberian.git.repository import Repository
 from kuberian.store.home import Home
 from kuberian.store.paths import to_column
 

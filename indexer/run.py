@@ -8,13 +8,14 @@ import time
 from dataclasses import dataclass
 
 from indexer.deadline import Deadline
-from indexer.mirror import fetch, is_address
 from indexer.missing import missing_of_files
 from indexer.model import ModelChoice, choose_model, model_row, open_encoder
 from indexer.report import IndexReport, Progress
-from indexer.repository import Repository, Revision
 from indexer.snapshot import SnapshotCounts, take_snapshot
 from kuberian.errors import UsageError
+from kuberian.git.address import is_address
+from kuberian.git.mirror import fetch
+from kuberian.git.repository import Repository, Revision
 from kuberian.store.fulltext import check_words
 from kuberian.store.home import Home
 from kuberian.store.vector_rows import are_behind
@@ -56,7 +57,7 @@ def index(
     started = time.monotonic()
     deadline = Deadline(budget)
     opened = Home.at(home)
-    repository = Repository(fetch(opened, os.fspath(path), progress, wait) if is_address(path) else path)
+    repository = Repository(fetch(opened.mirrors, os.fspath(path), progress, wait) if is_address(path) else path)
     try:
         wanted = Revision.of(repository, revision)
         with opened.writer(wait) as connection:

@@ -6,11 +6,12 @@ import os
 import time
 from typing import Any
 
-from indexer.mirror import fetch, is_address
 from indexer.report import IndexReport, Progress
-from indexer.repository import Repository
 from indexer.run import index
 from kuberian.errors import RepositoryError
+from kuberian.git.address import is_address
+from kuberian.git.mirror import fetch
+from kuberian.git.repository import Repository
 from kuberian.store.home import Home
 
 
@@ -39,7 +40,7 @@ def index_several(
     Takes what `index` takes and raises what it raises; the budget is for all of them together.
     """
     ends = time.monotonic() + budget if budget is not None else None
-    folder = fetch(Home.at(home), os.fspath(path), progress, wait) if is_address(path) else path
+    folder = fetch(Home.at(home).mirrors, os.fspath(path), progress, wait) if is_address(path) else path
     names = range_ends(revision) if revision else []
     if tags is not None:
         repository = Repository(folder)

@@ -7,11 +7,9 @@ before or after, never between; and a run that was killed finds its blobs again.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,20 +17,18 @@ from indexer.blobs import BlobStore, KnownBlob
 from indexer.deadline import Deadline
 from indexer.passages import passage_hash, path_passage
 from indexer.report import Progress
-from indexer.repository import WORKTREE, Repository, Revision, TreeFile
 from indexer.verdicts import Verdicts
 from indexer.workers import Workers
 from kuberian.errors import RepositoryError
+from kuberian.git.repository import MISSING_OBJECT, WORKTREE, MissingObjectError, Repository, Revision, TreeFile
+from kuberian.git.status import to_json
 from kuberian.store import fulltext
-from kuberian.store.home import now, transaction
+from kuberian.store.home import batches, now, transaction
 from kuberian.store.paths import from_column, to_column
-from kuberian.worktree import to_json
 
 if TYPE_CHECKING:
     from indexer.cutting import FileRows
 
-# A commit to disk costs some 5 ms; one a second is not felt and loses at most a second's work.
-COMMIT_SECONDS = 1.0
 # Files that are read, for each worker, before the first of them is written.
 AHEAD = 4
 
@@ -109,15 +105,18 @@ def _resolve(
             resolved[file.path] = known or SnapshotFile(file.path, None, "oversized")
     if unknown:
         before = len(resolved)
-        with Workers(total_bytes) as workers, _committing(connection) as commit_now_and_then:
+        with Workers(total_bytes) as workers, batches(connection) as one_is_whole:
             for done, (file, blob) in enumerate(_cut(blobs, repository, unknown, workers), 1):
-                if blob is not None:
+                if isinstance(blob, str):
+                    resolved[file.path] = SnapshotFile(file.path, None, blob)
+                elif blob is not None:
                     resolved[file.path] = _with_blob(file, blob, verdicts)
+                one_is_whole()
                 if progress is not None:
                     progress("words", before + done, len(files))
                 if deadline.passed():
                     return None
-                commit_now_and_then()
+
     return [resolved[file.path] for file in files if file.path in resolved]
 
 
@@ -137,39 +136,20 @@ def _with_blob(file: TreeFile, blob: KnownBlob, verdicts: Verdicts) -> SnapshotF
     return SnapshotFile(file.path, blob.id, None, verdicts.labels(file))
 
 
-@contextmanager
-def _committing(connection: sqlite3.Connection) -> Iterator[Callable[[], None]]:
-    """Write what is written inside in transactions; the function that is yielded ends one that is a second old.
-
-    What was written so far is whole and worth keeping, also when the run is interrupted.
-    """
-    connection.execute("BEGIN IMMEDIATE")
-    began = time.monotonic()
-
-    def now_and_then() -> None:
-        nonlocal began
-        if time.monotonic() - began > COMMIT_SECONDS:
-            connection.execute("COMMIT")
-            connection.execute("BEGIN IMMEDIATE")
-            began = time.monotonic()
-
-    try:
-        yield now_and_then
-    finally:
-        if connection.in_transaction:
-            connection.execute("COMMIT")
-
-
 def _cut(
     blobs: BlobStore, repository: Repository, files: list[TreeFile], workers: Workers
-) -> Iterator[tuple[TreeFile, KnownBlob | None]]:
-    """Yield the files in order with their blobs, or with None where they went away in the meantime.
+) -> Iterator[tuple[TreeFile, KnownBlob | str | None]]:
+    """Yield the files with their blobs, with why they cannot be read, or with None where they went away meanwhile.
 
     Some files are read ahead, so that no worker waits for another, or for the rows to be written.
     """
     ahead: deque[_Ahead] = deque()
     for file in files:
-        content = repository.read(file)
+        try:
+            content = repository.read(file)
+        except MissingObjectError:
+            yield file, MISSING_OBJECT
+            continue
         if content is None:
             yield file, None
             continue

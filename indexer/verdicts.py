@@ -5,7 +5,7 @@ from __future__ import annotations
 from indexer.contents import skip_by_name
 from indexer.ignore import FILE_NAME, ignore_rules
 from indexer.noise import labels
-from indexer.repository import Repository, TreeFile
+from kuberian.git.repository import MissingObjectError, Repository, TreeFile
 
 LINGUIST = ("linguist-generated", "linguist-vendored", "linguist-documentation")
 
@@ -18,7 +18,10 @@ class Verdicts:
         self._linguist = repository.attributes(list(by_path), *LINGUIST)
 
         def read(path: str) -> bytes | None:
-            content = None if by_path[path].skipped else repository.read(by_path[path])
+            try:
+                content = None if by_path[path].skipped else repository.read(by_path[path])
+            except MissingObjectError:
+                return None
             return content[0] if content else None
 
         self._ignored = ignore_rules(list(by_path), read)

@@ -1,5 +1,14 @@
-"""`python -m kuberian`."""
+"""`python -m kuberian`: as the command `kuberian`, which needs no care about where it is started."""
 
-from kuberian.cli import main
+import sys
+from pathlib import Path
+
+# `python -m` looks for modules in the working directory before anywhere else, and that may be anyone's repository, with
+# an `indexer` or a `numpy` of its own. (`python -P`, or the command `kuberian`, never looks there.)
+_here, _ours = Path.cwd(), Path(__file__).resolve().parents[1]
+if sys.path and sys.path[0] in ("", str(_here)) and _here != _ours:
+    del sys.path[0]
+
+from kuberian.cli import main  # noqa: E402
 
 main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sqlite3
-import subprocess
 
 
 def examine() -> dict[str, str]:
@@ -14,6 +13,7 @@ def examine() -> dict[str, str]:
 
     from kuberian import Encoder, __version__
     from kuberian.cores import available_cores
+    from kuberian.git.command import version as git_version
 
     encoder = Encoder()
     return {
@@ -25,7 +25,7 @@ def examine() -> dict[str, str]:
         "numpy": numpy.__version__,
         "faiss": faiss.__version__,
         "sqlite": sqlite3.sqlite_version,
-        "git": _git_version(),
+        "git": git_version() or "not found: indexing needs it",
     }
 
 
@@ -46,11 +46,3 @@ def check_home(home: str | None) -> dict[str, str]:
         raise HomeError(f"{'; '.join(map(str, wrong))}: `kuberian index PATH` builds anew from git what is damaged")
     files = [file for file in (opened.database, *opened.vectors.glob("*")) if file.is_file()]
     return {"home": str(opened.folder), "sound": f"{len(files)} files, {size(sum(f.stat().st_size for f in files))}"}
-
-
-def _git_version() -> str:
-    try:
-        done = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "not found: indexing needs it"
-    return done.stdout.strip().removeprefix("git version ")

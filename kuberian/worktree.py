@@ -17,11 +17,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kuberian.errors import RepositoryError
+from kuberian.git.command import Git
+from kuberian.git.status import STATUS, Stamp, parse_status, stamps
 from kuberian.store.home import Home, database_errors
 from kuberian.store.paths import from_column, to_column
-
-# A file is as it was if its time (ns) and size (bytes) are; None where there is none.
-Stamp = tuple[int, int] | None
 
 # Longer than git takes for a hundred thousand files; what is asked of it must not hold a search up for good.
 TIMEOUT_SECONDS = 5.0
@@ -31,17 +31,6 @@ TIMEOUT_SECONDS = 5.0
 RUN_SECONDS = 0.3
 FILE_SECONDS = 0.01
 BYTE_SECONDS = 5e-6
-
-STATUS = (
-    "status",
-    "--porcelain=v2",
-    "--branch",
-    "-z",
-    "--untracked-files=all",
-    "--no-renames",
-    "--ignore-submodules=all",
-)
-_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,63 +46,6 @@ class Changes:
         return RUN_SECONDS + len(self.paths) * FILE_SECONDS + self.size * BYTE_SECONDS
 
 
-def stamps(root: Path, paths: list[str], taken_at: int | None = None) -> dict[str, Stamp]:
-    """Return the stamps of paths below a root; of those changed since `taken_at` (ns), one that matches no file.
-
-    A file that was written while it was indexed may be written again without another time.
-    """
-    found: dict[str, Stamp] = {}
-    for path in paths:
-        try:
-            state = (root / path).lstat()
-        except OSError:
-            found[path] = None
-            continue
-        late = taken_at is not None and state.st_mtime_ns >= taken_at
-        found[path] = (0, -1) if late else (state.st_mtime_ns, state.st_size)
-    return found
-
-
-def to_json(found: dict[str, Stamp]) -> str:
-    """Return stamps as they are stored."""
-    return json.dumps(found, separators=(",", ":"))
-
-
-@dataclass(frozen=True, slots=True)
-class StatusEntry:
-    """A path that differs from HEAD: in git's index (`state[0]`), on disk (`state[1]`; "." where not), or untracked."""
-
-    path: str
-    state: str
-    tracked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The answer to `STATUS`: HEAD's commit, and what differs from it."""
-
-    head: str
-    entries: tuple[StatusEntry, ...]
-
-
-# Fields before the path in a record of `git status --porcelain=v2`: untracked, changed, unmerged. Renames are not asked
-# for, ignored files neither.
-_FIELDS_BEFORE_PATH = {"?": 1, "1": 8, "u": 10}
-
-
-def parse_status(output: bytes) -> Status:
-    """Read what git prints for `STATUS`."""
-    head, entries = "", []
-    for record in os.fsdecode(output).split("\0"):
-        kind = record[:1]
-        if record.startswith("# branch.oid "):
-            head = record.rpartition(" ")[2]
-        elif kind in _FIELDS_BEFORE_PATH:
-            fields = record.split(" ", _FIELDS_BEFORE_PATH[kind])
-            entries.append(StatusEntry(fields[-1], "??" if kind == "?" else fields[1], kind != "?"))
-    return Status(head, tuple(entries))
-
-
 class Check:
     """A look at a snapshot's working tree that goes on while something else is done."""
 
@@ -127,7 +59,7 @@ class Check:
             path: tuple(stamp) if stamp else None for path, stamp in json.loads(dirty or "{}").items()
         }
         self._started = time.monotonic()
-        self._git = _start(root, *STATUS)
+        self._git = self._start(*STATUS)
 
     def changes(self) -> Changes | None:
         """Return what is different from the snapshot, or None where git cannot say it in time."""
@@ -148,7 +80,7 @@ class Check:
         """Return the paths that differ between the indexed HEAD and the present one, with their object ids now."""
         if head == self._head:
             return {}
-        git = _start(self.root, "diff-tree", "-r", "-z", "--no-renames", self._head, head)
+        git = self._start("diff-tree", "-r", "-z", "--no-renames", self._head, head)
         output = self._output(git)
         if output is None:
             return None
@@ -168,6 +100,12 @@ class Check:
             (self._snapshot, to_column(path)),
         ).fetchone()
         return (row[0] if row else None) == oid
+
+    def _start(self, *command: str) -> subprocess.Popen[bytes] | None:
+        try:
+            return Git(self.root).start(*command, stderr=subprocess.DEVNULL)
+        except RepositoryError:  # no git, or the folder is gone
+            return None
 
     def _output(self, git: subprocess.Popen[bytes] | None) -> bytes | None:
         if git is None:
@@ -204,20 +142,6 @@ def checking(home: str | os.PathLike[str] | None, repository: str | None) -> Ite
                 (find(connection, repository).id,),
             ).fetchone()
         yield Check(connection, row[0], Path(from_column(row[1]))) if row else None
-
-
-def _start(root: Path, *command: str) -> subprocess.Popen[bytes] | None:
-    try:
-        return subprocess.Popen(
-            ["git", *command],
-            cwd=root,
-            env={**os.environ, **_ENVIRONMENT},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-    except OSError:  # no git, or the folder is gone
-        return None
 
 
 def _size(path: Path) -> int:

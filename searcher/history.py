@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kuberian.errors import UsageError
+from kuberian.git.command import Git
 from kuberian.store import repositories
 from kuberian.store.home import Home, database_errors
 from kuberian.store.paths import from_column, to_column
@@ -150,11 +150,8 @@ def _commits(root: Path, revisions: list[str]) -> dict[str, Moment]:
 
 
 def _git(root: Path, *command: str) -> str | None:
-    try:
-        done = subprocess.run(["git", *command], cwd=root, capture_output=True, check=False)
-    except OSError:  # no git, or the folder is gone: the index still answers
-        return None
-    return os.fsdecode(done.stdout) if done.returncode == 0 else None
+    output = Git(root).ask(*command)  # None: no git, or the folder is gone; the index still answers
+    return None if output is None else os.fsdecode(output)
 
 
 @dataclass(frozen=True, slots=True)

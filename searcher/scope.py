@@ -5,7 +5,6 @@ Filters are applied before candidates are looked for, never to the best k afterw
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kuberian.errors import RepositoryError, UsageError
+from kuberian.git.command import Git
 from kuberian.store import repositories
 from kuberian.store.paths import from_column
 from kuberian.store.vectors import STORED, Floats, Ids
@@ -310,15 +310,9 @@ def _path_filter(pattern: str | None) -> Callable[[str], bool] | None:
 
 def _is_revision(asked: str, row: tuple[Any, ...]) -> bool:
     """Tell whether `asked` names the commit of a snapshot's row: its id, a start of it, or what git resolves to it."""
-    import subprocess
-
     if row[4] == asked or (len(asked) >= 7 and row[4].startswith(asked)):
         return True
     if asked.startswith("-"):
         return False
-    answer = subprocess.run(
-        ["git", "-C", os.fspath(from_column(row[2])), "rev-parse", "--verify", "--quiet", f"{asked}^{{commit}}"],
-        capture_output=True,
-        check=False,
-    )
-    return answer.stdout.decode().strip() == row[4]
+    found = Git(Path(from_column(row[2]))).ask("rev-parse", "--verify", "--quiet", f"{asked}^{{commit}}")
+    return found is not None and found.decode().strip() == row[4]

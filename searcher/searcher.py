@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kuberian.encoder import Encoder
-from kuberian.errors import CheckpointError, EngineError, UsageError
-from kuberian.store.home import Home, database_errors
+from kuberian.errors import CheckpointError, EngineError, HomeError, UsageError
+from kuberian.store.home import FileState, Home, database_errors
 from kuberian.store.texts import inflate, lines_of, slice_lines
 from kuberian.store.vectors import Vectors
 from searcher.features import Candidates, candidates
@@ -28,6 +28,9 @@ from searcher.stems import Stemmer
 
 # How long new embeddings of a running index run may stay unseen.
 FRESH_SECONDS = 5.0
+
+# How often a question is asked again because the home was replaced while it was answered.
+ANSWERS_REPLACED = 2
 
 # More results than anyone reads; ranking has seen hundreds of chunks by then.
 MOST_RESULTS = 200
@@ -46,14 +49,20 @@ class Searcher:
     def __init__(self, home: str | os.PathLike[str] | None = None, weights: Weights | None = None) -> None:
         self._home = Home.at(home)
         self._weights = weights or fitted()
+        self._encoders: dict[_Model, Encoder] = {}
+        self._open()
+
+    def _open(self) -> None:
+        file = self._home.state()  # before it is opened: if it is replaced meanwhile, the next look finds out
+        self._file: FileState | None = None
         self._connection = self._home.reader()
+        self._file = file
         self._stemmer = Stemmer(self._connection)
         self._seen: object = None  # the state of the database that what follows was read from
         self._seen_chunks: object = None
         self._seen_at = 0.0
         self._scopes: dict[Filters, Scope] = {}
         self._vectors: dict[int, Vectors] = {}
-        self._encoders: dict[int, Encoder] = {}
 
     def __enter__(self) -> Searcher:
         return self
@@ -90,12 +99,39 @@ class Searcher:
         if not 1 <= k <= MOST_RESULTS:
             raise UsageError(f"-k must be from 1 to {MOST_RESULTS}, not {k}")
         filters = Filters(repository, language, path, at)
+        for _ in range(ANSWERS_REPLACED):
+            try:
+                with self._one_state():
+                    found = self._answer(asked, k, filters)
+            except (sqlite3.DatabaseError, HomeError):
+                if not self._was_replaced():
+                    raise
+            else:
+                if self._home.may_write() or not self._was_replaced():
+                    return found
         with self._one_state():
             return self._answer(asked, k, filters)
 
+    def _was_replaced(self) -> bool:
+        """Tell whether the home's database is another file than the one that is open, or was written over.
+
+        What an index run does to it SQLite tells us, while it shows in the file too, when the log is taken over. Where
+        the home may not be written SQLite may have been told that nobody else writes: then any difference counts.
+        """
+        now, then = self._home.state(), self._file
+        if now is None or then is None or not now.is_same_file(then):
+            return True
+        if self._home.may_write():
+            same = (now.size, now.mtime_ns) == (then.size, then.mtime_ns)
+            return not same and not self._home.is_being_written()
+        return now != then
+
     @contextmanager
     def _one_state(self) -> Iterator[None]:
-        """See one state of the database for a whole answer."""
+        """See one state of the database for a whole answer, of the one that is there now."""
+        if self._was_replaced():
+            self.close()
+            self._open()
         with database_errors(self._home):
             self._connection.execute("BEGIN")
             try:
@@ -181,16 +217,16 @@ class Searcher:
         return (*snapshots, counts)
 
     def _embed(self, model_id: int, text: str) -> npt.NDArray[np.float32]:
-        if model_id not in self._encoders:
-            model = _model(self._connection, model_id)
+        model = _model(self._connection, model_id)
+        if model not in self._encoders:
             encoder = _question_encoder(model.path, model.precision)
             if encoder.fingerprint != model.fingerprint:
                 raise CheckpointError(
                     f"the checkpoint {model.path or encoder.name} is not the one that was indexed with: "
                     "run `kuberian index` again to embed with it"
                 )
-            self._encoders[model_id] = encoder
-        return self._encoders[model_id].encode([text])[0]
+            self._encoders[model] = encoder
+        return self._encoders[model].encode([text])[0]
 
     def _result(self, rank: int, ranked: Ranked, found: Scope, files: WorkingFiles) -> Result | None:
         """Return the result for the first of a file's places that still exists, or None if they are all gone."""

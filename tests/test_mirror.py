@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from indexer import index, index_several
-from indexer.mirror import is_address, mirror_folder
 from kuberian.errors import RepositoryError
+from kuberian.git.address import is_address, mirror_path
 from kuberian.store.home import Home
 from kuberian.store.status import status
 from searcher import Searcher
@@ -43,7 +43,7 @@ def paths(question: str, **options: str) -> list[str]:
 )
 def test_an_address_has_a_folder_in_the_home(home: Path, address: str, folder: str) -> None:
     assert is_address(address)
-    assert mirror_folder(Home(home), address) == home / "mirrors" / folder
+    assert Home(home).mirrors / mirror_path(address) == home / "mirrors" / folder
 
 
 def test_folders_are_no_addresses(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,9 +30,13 @@ from typing import NoReturn
 
 from cronsim import CronSim, CronSimError
 
+from kuberian.errors import RepositoryError
+from kuberian.git.command import Git
+
 DEFAULT_SCHEDULE = "*/15 * * * *"
 DEFAULT_REPOSITORIES = "/repositories/*"
-KUBERIAN = [sys.executable, "-m", "kuberian"]
+# The command, not `python -m`: that would look for modules in the working directory, where repositories are.
+KUBERIAN = [str(Path(sys.executable).with_name("kuberian"))]
 
 # The last run's result, for the health check: "ok" or the repositories that failed.
 RESULT = "cron.result"
@@ -101,10 +105,11 @@ def unreadable(repository: str) -> str | None:
     """Return why a folder cannot be indexed, as git says it, or None. A URL is tried when it is due."""
     if is_url(repository):
         return None
-    done = subprocess.run(
-        ["git", "-C", repository, "rev-parse", "--git-dir"], capture_output=True, text=True, check=False
-    )
-    return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["git failed"])[0]
+    try:
+        Git(Path(repository), above=True).run("rev-parse", "--git-dir")
+    except RepositoryError as error:
+        return str(error)
+    return None
 
 
 class Cron:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import struct
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from kuberian.store import sums
+from kuberian.store import apart, sums
 from kuberian.store.texts import inflate
 
 if TYPE_CHECKING:
@@ -24,19 +25,21 @@ LENGTH_TOLERANCE = 0.01
 
 def cut_short(home: Home) -> str | None:
     """Say how a database lacks its end, by the page count in its header; None if it does not, or none can be told."""
-    try:
-        with home.database.open("rb") as file:
-            header = file.read(100)
-        size = home.database.stat().st_size
-        log = home.database.with_name(home.database.name + "-wal")
-        if len(header) < 100 or (log.exists() and log.stat().st_size):
-            return None  # a checkpoint may be at work
-    except OSError:
-        return None
+    (content,) = apart.read([home.database])
+    state = home.state()
+    if content is None or state is None or len(content.head) < 100 or state.log_bytes:
+        return None  # a checkpoint may be at work
+    header, size = content.head, state.size
     page = struct.unpack(">H", header[16:18])[0]
     expected = (65536 if page == 1 else page) * struct.unpack(">I", header[28:32])[0]
     counted = header[24:28] == header[92:96]  # else the page count is not kept up
     return f"{size:,} of {expected:,} bytes" if counted and size < expected else None
+
+
+def reason(home: Home, error: sqlite3.DatabaseError) -> str:
+    """Return what is wrong with a database that SQLite refuses."""
+    short = cut_short(home)
+    return f"it is cut short: {short}" if short else str(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def examine(home: Home, connection: sqlite3.Connection) -> list[Damage]:
                 inflate(content)
             except sqlite3.DatabaseError as error:
                 found.append(Damage(database, f"blob {blob_id}: {error}"))
+        found += [Damage(database, problem) for problem in _lacking(connection)]
         for model_id, dimension in connection.execute("SELECT id, dimension FROM models").fetchall():
             cursor = connection.execute("SELECT vector FROM embeddings WHERE model_id = ?", (model_id,))
             bad = 0
@@ -78,6 +82,26 @@ def examine(home: Home, connection: sqlite3.Connection) -> list[Damage]:
     except sqlite3.DatabaseError as error:
         found.append(Damage(database, str(error)))
     return found
+
+
+def _lacking(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield what chunks and full-text rows are not there, though they were written, or the other way round."""
+    for blob_id, written, there in connection.execute(
+        """
+        SELECT id, chunks, (SELECT count(*) FROM chunks WHERE blob_id = blobs.id) AS there FROM blobs
+        WHERE chunks IS NOT NULL AND chunks != there
+        """
+    ):
+        yield f"blob {blob_id} has {there} of its {written} chunks"
+    for table, what in (("chunk_words", "chunks"), ("path_words", "paths")):
+        apart = connection.execute(
+            f"""
+            SELECT (SELECT count(*) FROM {what} WHERE id NOT IN (SELECT id FROM {table}_docsize))
+                + (SELECT count(*) FROM {table}_docsize WHERE id NOT IN (SELECT id FROM {what}))
+            """
+        ).fetchone()[0]
+        if apart:
+            yield f"{apart} {what} do not have the full-text row that is theirs"
 
 
 def _bad_vectors(rows: list[tuple[bytes]], dimension: int) -> int:
@@ -119,7 +143,7 @@ def _still_readable(home: Home, query: str) -> list[str]:
     from kuberian.store.paths import from_column
 
     try:
-        with closing(sqlite3.connect(f"{home.database.as_uri()}?immutable=1", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{home.database.as_uri()}?mode=ro", uri=True)) as connection:
             return [from_column(row[0]) for row in connection.execute(query)]
     except (sqlite3.Error, TypeError):
         return []

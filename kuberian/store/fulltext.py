@@ -77,6 +77,14 @@ def remove_chunk(connection: sqlite3.Connection, chunk_id: int, columns: Columns
     connection.execute(_DELETE, (chunk_id, *columns))
 
 
+def has_chunk(connection: sqlite3.Connection, chunk_id: int) -> bool:
+    """Tell whether a chunk has its row: one that an old version was interrupted at may not, and FTS5 must not miss it.
+
+    (FTS5 takes away what it is told to, also what was never there, and its index is wrong from then on.)
+    """
+    return connection.execute("SELECT 1 FROM chunk_words_docsize WHERE id = ?", (chunk_id,)).fetchone() is not None
+
+
 def add_path(connection: sqlite3.Connection, path_id: int, path: str) -> None:
     """Write a path's full-text row."""
     connection.execute("INSERT INTO path_words(rowid, words) VALUES(?, ?)", (path_id, searchable(storable(path))))

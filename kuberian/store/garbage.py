@@ -76,7 +76,8 @@ def remove_chunks(connection: sqlite3.Connection, blob_id: int) -> int:
     """Take away a blob's chunks and their full-text rows; return how many there were."""
     chunks = fulltext.chunk_texts(connection, blob_id)
     for chunk_id, chunk in chunks:
-        fulltext.remove_chunk(connection, chunk_id, chunk.columns())
+        if fulltext.has_chunk(connection, chunk_id):
+            fulltext.remove_chunk(connection, chunk_id, chunk.columns())
     connection.execute("DELETE FROM chunks WHERE blob_id = ?", (blob_id,))
     return len(chunks)
 

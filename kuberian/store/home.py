@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -28,6 +28,8 @@ HOLDER = "index.holder"
 # (write-ahead log); this only bridges the moments when the log is set up or taken away.
 BUSY_TIMEOUT_MS = 5000
 
+# A commit to disk costs some 5 ms; one a second is not felt and loses at most a second's work.
+COMMIT_SECONDS = 1.0
 
 # What a writer may spend on checksums at its end: this long, or this share of its own time. zlib's CRC-32 reads about
 # 1 GB a second.
@@ -39,6 +41,21 @@ CRC_SHARE = 0.1
 def now() -> str:
     """Return the time in UTC as ISO 8601, to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """The database as a file: which it is, and its size (bytes), time (ns) and the size of the log beside it."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    log_bytes: int
+
+    def is_same_file(self, other: FileState) -> bool:
+        """Tell whether it is that very file, whatever is written in it."""
+        return (self.device, self.inode) == (other.device, other.inode)
 
 
 @dataclass(frozen=True)
@@ -67,6 +84,22 @@ class Home:
         """The folder of the clones of repositories that were named by their address."""
         return self.folder / MIRRORS
 
+    def state(self) -> FileState | None:
+        """Return what tells the database from another that takes its place; None where there is none."""
+        try:
+            found = self.database.stat()
+        except OSError:
+            return None
+        try:
+            log_bytes = self.database.with_name(f"{DATABASE}-wal").stat().st_size
+        except OSError:
+            log_bytes = 0
+        return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, log_bytes)
+
+    def may_write(self) -> bool:
+        """Tell whether this process may write to the home."""
+        return os.access(self.folder, os.W_OK)
+
     def is_new(self) -> bool:
         """Tell whether nothing was ever indexed here: no database, or one whose tables were not finished."""
         if not self.database.exists():
@@ -81,8 +114,8 @@ class Home:
         """
         if not self.database.exists():
             raise self._nothing_yet()
-        if reason := self._known_damage():
-            raise _damaged(self, reason)
+        if self._is_another():
+            raise _damaged(self, "its bytes are not those that were written")
         with database_errors(self):
             connection = _open_reader(self.database)
             try:
@@ -136,17 +169,15 @@ class Home:
                 connection.close()
             self._note_sums(time.monotonic() - started)
 
-    def _known_damage(self) -> str | None:
-        """Return what is wrong with the database as far as its size, time and checksum tell, or None."""
-        if short := damage.cut_short(self):
-            return f"it is cut short: {short}"
-        return "its bytes are not those that were written" if sums.damaged(self.folder, DATABASE) else None
+    def _is_another(self) -> bool:
+        """Tell whether the database is known, by its size, time and checksum, not to be what was written."""
+        return sums.damaged(self.folder, DATABASE)
 
     def _set_damage_aside(self) -> None:
         """Move a database that is damaged away, with a warning, so that a new one is built from git."""
         if not self.database.exists():
             return
-        reason = self._known_damage()
+        reason = "its bytes are not those that were written" if self._is_another() else None
         try:
             if reason is None:
                 with _closing(_open_reader(self.database)) as connection:
@@ -161,7 +192,7 @@ class Home:
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise
-            reason = str(error)
+            reason = damage.reason(self, error)
         if reason is not None:
             paths, checkpoints = damage.known_paths(self), damage.known_checkpoints(self)
             name = damage.set_aside(self)
@@ -230,6 +261,46 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
+@contextmanager
+def batches(connection: sqlite3.Connection) -> Iterator[Callable[[], None]]:
+    """Write many things inside, one after the other, in transactions of about a second.
+
+    The function that is yielded says that one thing is whole. However the work ends, what is whole is committed and
+    what is half written is not, wherever an interrupt, a lack of memory or a full disk strikes.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("SAVEPOINT whole")
+    began = time.monotonic()
+
+    def one_is_whole() -> None:
+        nonlocal began
+        connection.execute("RELEASE whole")
+        if time.monotonic() - began > COMMIT_SECONDS:
+            connection.execute("COMMIT")
+            connection.execute("BEGIN IMMEDIATE")
+            began = time.monotonic()
+        connection.execute("SAVEPOINT whole")
+
+    try:
+        yield one_is_whole
+    except BaseException:
+        with suppress(sqlite3.Error):  # a full disk also fails here; what came before is what to tell
+            _keep_what_is_whole(connection)
+        raise
+    connection.execute("COMMIT")
+
+
+def _keep_what_is_whole(connection: sqlite3.Connection) -> None:
+    if not connection.in_transaction:  # SQLite took all of it back
+        return
+    try:
+        connection.execute("ROLLBACK TO whole")
+    except sqlite3.OperationalError as error:
+        if "no such savepoint" not in str(error):  # between two things there is none, and nothing to take back
+            raise
+    connection.execute("COMMIT")
+
+
 # What SQLite says, by the way out. Anything else would be a mistake of ours, and is not dressed up as the user's.
 _DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt", "not decode")
 _ENVIRONMENT = ("unable to open", "readonly", "disk I/O", "disk is full", "locked")
@@ -244,7 +315,7 @@ def database_errors(home: Home) -> Iterator[None]:
         text = str(error)
         if _is_damage(error):
             damage.suspect(home)
-            raise _damaged(home, text) from error
+            raise _damaged(home, damage.reason(home, error)) from error
         if any(sign in text for sign in _ENVIRONMENT):
             raise HomeError(f"{home.database}: {text}: check the disk's space and the file's permissions") from error
         raise
@@ -259,12 +330,35 @@ def _damaged(home: Home, reason: str) -> HomeError:
 
 
 def _open_reader(database: Path) -> sqlite3.Connection:
-    uri = database.absolute().as_uri()
-    # A write-ahead log needs a shared-memory file beside it. In a folder that cannot be written nobody writes the
-    # database either, so it may be read as the fixed file that it is.
-    mode = "mode=ro" if os.access(database.parent, os.W_OK) else "immutable=1"
+    if Home(database.parent).may_write():
+        return _connect(database, "mode=ro")
+    # The log is read through a shared-memory file beside it, which cannot be made here. While somebody writes it is
+    # there. Where there is nothing in the log the database is whole without it.
+    log, shared = (database.with_name(database.name + end) for end in ("-wal", "-shm"))
+    holds = log.exists() and log.stat().st_size > 0
+    if not holds and not shared.exists():
+        return _connect(database, "immutable=1")
+    connection = _connect(database, "mode=ro")
+    try:
+        connection.execute("PRAGMA user_version")
+    except sqlite3.OperationalError:
+        connection.close()
+        if holds:
+            raise HomeError(
+                f"{log} holds changes that cannot be read where {database.parent} may not be written: "
+                "run `kuberian status` once where it may"
+            ) from None
+        return _connect(database, "immutable=1")
+    return connection
+
+
+def _connect(database: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"{uri}?{mode}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False
+        f"{database.absolute().as_uri()}?{mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_TIMEOUT_MS / 1000,
+        check_same_thread=False,
     )
 
 

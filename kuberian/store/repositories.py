@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from kuberian.errors import RepositoryError, UsageError
+from kuberian.git.address import without_credentials
 from kuberian.settings import enclosing_repository
 from kuberian.store.paths import from_column, to_column
 
@@ -73,14 +73,3 @@ def _by_folder(connection: sqlite3.Connection, asked: str) -> list[KnownReposito
     if found is None and asked and folder.is_dir() and (root := enclosing_repository(folder)):
         found = at_folder(connection, root)
     return [found] if found else []
-
-
-def without_credentials(url: str) -> str:
-    """Return an address without the user name and password in it."""
-    try:
-        parts = urlsplit(url)
-        if not parts.scheme or "@" not in parts.netloc:
-            return url
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    except ValueError:
-        return ""

@@ -197,6 +197,12 @@ def m008_one_index_of_chunks(db: Database) -> None:
     )
 
 
+@migrations()
+def m009_count_of_chunks(db: Database) -> None:
+    """How many chunks a blob was cut into, so that one that lacks some is known; null: written before they counted."""
+    _execute(db, "ALTER TABLE blobs ADD COLUMN chunks INTEGER")
+
+
 def _execute(db: Database, *statements: str) -> None:
     """Run statements one by one: `executescript` would commit the migration's transaction before its end."""
     for statement in statements:

@@ -12,26 +12,31 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from kuberian.store import apart
+
 FILE = "kuberian.sum"
-_BLOCK = 1 << 20
 
 
 def note(folder: Path, names: list[str]) -> None:
     """Write down the files (paths below the folder) as they are now; what was noted of an unchanged one is kept."""
     before = _noted(folder) or {}
-    noted: dict[str, Any] = {}
+    noted: dict[str, dict[str, int]] = {}
+    changed: dict[str, os.stat_result] = {}
     for name in names:
         with suppress(OSError):
             state = (folder / name).stat()
-            known = before.get(name)
-            same = known is not None and _same(known, state)
-            crc = known["crc32"] if known is not None and same else _crc(folder / name)
-            noted[name] = {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "crc32": crc}
+            if name in before and _same(before[name], state):
+                noted[name] = before[name]
+            else:
+                changed[name] = state
+    contents = apart.read([folder / name for name in changed])
+    for (name, state), content in zip(changed.items(), contents, strict=True):
+        if content is not None:
+            noted[name] = {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "crc32": content.crc32}
     _write(folder, noted)
 
 
@@ -52,9 +57,12 @@ def damaged(folder: Path, name: str, *, thorough: bool = False) -> bool:
         state = (folder / name).stat()
         if _same(known, state) and not thorough:
             return False
-        differs = state.st_size != known["size"] or _crc(folder / name) != known["crc32"]
     except OSError:
         return False
+    differs = state.st_size != known["size"]
+    if not differs:
+        (content,) = apart.read([folder / name])
+        differs = content is not None and content.crc32 != known["crc32"]
     # A writer may have begun meanwhile: then the note is gone, or another.
     return differs and (_noted(folder) or {}).get(name) == known
 
@@ -86,11 +94,3 @@ def _write(folder: Path, noted: dict[str, Any]) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
             (folder / FILE).unlink(missing_ok=True)
-
-
-def _crc(path: Path) -> int:
-    crc = 0
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            crc = zlib.crc32(block, crc)
-    return crc

@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from kuberian.errors import RepositoryError
-from kuberian.store.repositories import without_credentials
-from kuberian.worktree import STATUS, Stamp, parse_status, stamps
-
-if TYPE_CHECKING:
-    import git
+from kuberian.git.address import without_credentials
+from kuberian.git.command import Git
+from kuberian.git.objects import Objects
+from kuberian.git.status import STATUS, Stamp, parse_status, stamps
 
 WORKTREE = "worktree"
 
@@ -58,6 +56,14 @@ class Revision:
         return cls(commit, asked=name is not None)
 
 
+# Why a file is not indexed whose content the repository lacks: a partial clone, a shallow copy without large files.
+MISSING_OBJECT = "missing object"
+
+
+class MissingObjectError(RepositoryError):
+    """The repository lacks the content of a file."""
+
+
 class Repository:
     """A git repository, read-only.
 
@@ -70,16 +76,15 @@ class Repository:
             raise RepositoryError(f"{folder} does not exist")
         if not folder.is_dir():
             raise RepositoryError(f"{folder} is not a folder: give the repository's folder")
-        self._git = _open(folder)
+        found = _discover(folder.resolve())
+        self.bare = found.bare  # whether there is no working tree
         # The folder itself for a bare repository, the top of the working tree otherwise.
-        self.root = Path(self._git.working_tree_dir or self._git.git_dir).resolve()
+        self.root = found.root
+        self._algorithm = found.algorithm
+        self._git = Git(found.root, found.directory, found.bare)
+        self._objects = Objects(self._git)
         # What differed from HEAD when the files of the working tree were listed.
         self.dirty: dict[str, Stamp] = {}
-
-    @property
-    def bare(self) -> bool:
-        """Whether there is no working tree."""
-        return self._git.working_tree_dir is None
 
     @property
     def name(self) -> str:
@@ -89,22 +94,21 @@ class Repository:
     @cached_property
     def head(self) -> str:
         """The commit that is checked out. Raises RepositoryError where there is no commit yet."""
-        found = self._lines("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
+        found = self._commit("HEAD")
         if not found:
             raise RepositoryError(f"{self.root} has no commits yet: commit something, then index it")
-        return found[0]
+        return found
 
     @property
     def branch(self) -> str | None:
         """The branch that is checked out, or None where HEAD is detached."""
-        found = self._lines("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
-        return found[0] if found else None
+        return self._line("symbolic-ref", "--quiet", "--short", "HEAD")
 
     @property
     def remote(self) -> str | None:
         """The address that `origin` fetches from, without a user name or password, or None."""
-        found = self._lines("config", "--get", "remote.origin.url", check=False)
-        return without_credentials(found[0]) if found else None
+        found = self._line("config", "--get", "remote.origin.url")
+        return without_credentials(found) if found else None
 
     def resolve(self, revision: str) -> str:
         """Return the full commit id of a tag, branch or commit. Raises RepositoryError if there is none."""
@@ -115,12 +119,16 @@ class Repository:
     def tags(self, pattern: str) -> list[str]:
         """Return the tags that match a glob and name commits, oldest first."""
         command = ("for-each-ref", "--sort=creatordate", "--format=%(refname:strip=2)", "refs/tags")
-        tags = [tag for tag in self._lines(*command, check=True) if fnmatchcase(tag, pattern)]
+        tags = [tag for tag in os.fsdecode(self._git.run(*command)).splitlines() if fnmatchcase(tag, pattern)]
         return [tag for tag in tags if self._commit(f"refs/tags/{tag}")]
 
     def _commit(self, name: str) -> str | None:
-        found = self._lines("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False)
-        return found[0] if found else None
+        return self._line("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+
+    def _line(self, *command: str) -> str | None:
+        """Return the one line that a command prints, or None where git says with status 1 that there is none."""
+        lines = os.fsdecode(self._git.run(*command, accept=(0, 1))).splitlines()
+        return lines[0] if lines else None
 
     def files(self, commit: str | None = None) -> list[TreeFile]:
         """Return the files at a commit, or of the working tree (tracked and untracked-not-ignored), sorted by path."""
@@ -131,7 +139,7 @@ class Repository:
         """Return a file's content and that content's object id, or None if it is gone or no regular file any more.
 
         What is on disk counts if it hashes to the id that git recorded; where line-end or other filters make it
-        differ, the object itself is read.
+        differ, the object itself is read. Raises MissingObjectError where the repository lacks that.
         """
         data = None if self.bare else self._from_disk(file.path)
         if data is not None:
@@ -149,14 +157,14 @@ class Repository:
                 return (self.root / file.path).lstat().st_size
             except OSError:
                 pass
-        return self._git.git.get_object_header(file.oid)[2] if file.oid else 0
+        return (self._objects.size(file.oid) if file.oid else None) or 0
 
     def attributes(self, paths: list[str], *names: str) -> dict[str, dict[str, bool]]:
         """Return, for each path for which .gitattributes says yes or no to any of the names, what it says."""
         if not any(path.rpartition("/")[2] == ".gitattributes" for path in paths):
             return {}
         listing = "\0".join(paths) + "\0"
-        output = self._run("check-attr", "--stdin", "-z", *names, stdin=os.fsencode(listing))
+        output = self._git.run("check-attr", "--stdin", "-z", *names, stdin=os.fsencode(listing))
         found: dict[str, dict[str, bool]] = {}
         fields = [os.fsdecode(field) for field in output.split(b"\0")]
         for path, name, value in zip(fields[0::3], fields[1::3], fields[2::3], strict=False):
@@ -166,12 +174,12 @@ class Repository:
 
     def close(self) -> None:
         """End the git processes that were kept for reading objects."""
-        self._git.close()
+        self._objects.close()
 
     def ignored_by(self, path: str) -> str | None:
         """Return the rule by which git ignores a path, as `file:line: pattern`, or None if it does not."""
         command = ("check-ignore", "--verbose", "-z", "--no-index", "--stdin")
-        output = self._run(*command, stdin=os.fsencode(path) + b"\0", check=False)
+        output = self._git.run(*command, stdin=os.fsencode(path) + b"\0", accept=(0, 1))
         fields = [os.fsdecode(field) for field in output.split(b"\0")]
         return f"{fields[0]}:{fields[1]}: {fields[2]}" if len(fields) > 3 and not fields[2].startswith("!") else None
 
@@ -205,7 +213,7 @@ class Repository:
     def _changes(self) -> tuple[set[str], list[str]]:
         """Return the tracked paths whose content on disk is not the index's, and the untracked paths."""
         asked_at = time.time_ns() - CLOCK_STEP_NS
-        found = parse_status(self._run(*STATUS))
+        found = parse_status(self._git.run(*STATUS))
         self.dirty = stamps(self.root, [entry.path for entry in found.entries], asked_at)
         modified = {entry.path for entry in found.entries if entry.tracked and entry.state[1] != "."}
         return modified, [entry.path for entry in found.entries if not entry.tracked]
@@ -229,75 +237,52 @@ class Repository:
             return None
 
     def _hash(self, data: bytes) -> str:
-        function = hashlib.sha1 if len(self.head) == 40 else hashlib.sha256
-        return function(b"blob %d\0" % len(data) + data).hexdigest()
+        return hashlib.new(self._algorithm, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
     def _object(self, oid: str) -> bytes:
-        try:
-            return bytes(self._git.git.get_object_data(oid)[3])
-        except ValueError as error:  # gitpython's word for a missing object
-            raise RepositoryError(f"{self.root} lacks the object {oid}: run `git fsck` in it") from error
+        data = self._objects.content(oid)
+        if data is None:
+            raise MissingObjectError(f"{self.root} lacks the object {oid}: run `git fsck` in it")
+        return data
 
     def _records(self, *command: str) -> Iterator[str]:
-        output = self._run(*command)
-        return (os.fsdecode(record) for record in output.split(b"\0") if record)
-
-    def _lines(self, *command: str, check: bool) -> list[str]:
-        return os.fsdecode(self._run(*command, check=check)).splitlines()
-
-    def _run(self, *command: str, stdin: bytes | None = None, check: bool = True) -> bytes:
-        import tempfile
-
-        import git
-
-        # No lock on the user's index, no network for the missing objects of a partial clone.
-        environment = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
-        arguments: dict[str, Any] = {}
-        try:
-            with tempfile.TemporaryFile() as file:
-                if stdin is not None:
-                    file.write(stdin)
-                    file.seek(0)
-                    arguments["istream"] = file
-                status, output, errors = self._git.git.execute(
-                    ["git", *command],
-                    with_extended_output=True,
-                    with_exceptions=False,
-                    stdout_as_string=False,
-                    strip_newline_in_stdout=False,
-                    env=environment,
-                    **arguments,
-                )
-        except git.GitCommandNotFound as error:
-            raise RepositoryError("git is not installed: install it and try again") from error
-        if "safe.directory" in errors:
-            raise RepositoryError(
-                f"git does not trust {self.root}, as another user owns it: if you do, run "
-                f"`git config --global --add safe.directory {self.root}`"
-            )
-        # Git says no with 1, and 128 where it could not even ask.
-        if status and (check or status >= 128):
-            raise RepositoryError(f"git cannot read {self.root}: {_first_line(errors)}")
-        return bytes(output)
+        return (os.fsdecode(record) for record in self._git.run(*command).split(b"\0") if record)
 
 
-def _open(folder: Path) -> git.Repo:
-    try:
-        import git
-    except ImportError as error:  # GitPython refuses to be imported where there is no git
-        raise RepositoryError("git is not installed: install it and try again") from error
-    try:
-        return git.Repo(folder, search_parent_directories=True)
-    except git.InvalidGitRepositoryError as error:
-        raise RepositoryError(f"{folder} is not a git repository: run `git init` there, or name another") from error
-    except (git.GitError, OSError, ValueError) as error:
-        raise RepositoryError(f"git cannot open {folder}: {_first_line(str(error))}") from error
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A repository as git found it from a folder in it. `directory` is its own, `.git` in most working trees."""
+
+    root: Path
+    directory: Path
+    bare: bool
+    algorithm: str  # of object ids: sha1 or sha256
+
+
+def _discover(folder: Path) -> _Found:
+    """Ask git which repository a folder lies in, going upwards. It refuses those of other users."""
+    question = ("rev-parse", "--is-inside-work-tree", "--is-bare-repository", "--show-object-format", "--show-cdup")
+    git = Git(folder, above=True)
+    process = git.start(*question, "--absolute-git-dir")
+    output, errors = process.communicate()
+    if process.returncode and b"safe.bareRepository" in errors:  # only those that are named explicitly: this one is
+        git = Git(folder, folder, bare=True)
+        process = git.start(*question, "--absolute-git-dir")
+        output, errors = process.communicate()
+    if process.returncode:
+        if b"not a git repository" in errors:
+            raise RepositoryError(f"{folder} is not a git repository: run `git init` there, or name another")
+        raise git.refusal(errors)
+    inside, bare, algorithm, rest = os.fsdecode(output).removesuffix("\n").split("\n", 3)
+    up, directory = rest.split("\n", 1) if inside == "true" else ("", rest.lstrip("\n"))
+    own = Path(directory)
+    algorithm = algorithm if algorithm.startswith("sha") else "sha1"  # git before 2.28 repeats the question
+    if inside == "true":
+        return _Found(Path(folder, up).resolve(), own, False, algorithm)
+    if bare == "false" and own.name == ".git":
+        return _Found(own.parent, own, False, algorithm)
+    return _Found(own, own, True, algorithm)
 
 
 def _skip_by_mode(mode: str) -> str | None:
     return {_LINK: "symbolic link", _SUBMODULE: "submodule"}.get(mode)
-
-
-def _first_line(text: str | bytes) -> str:
-    lines = (os.fsdecode(text) if isinstance(text, bytes) else text).strip().splitlines()
-    return lines[0].removeprefix("fatal: ") if lines else "no reason given"

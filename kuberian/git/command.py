@@ -1,0 +1,191 @@
+"""How git is started: in a clean environment, for one repository that is named explicitly.
+
+git takes the repository from its environment before it looks anywhere else, and sets that environment itself: in hooks
+of linked worktrees, in aliases, under `git --git-dir`. A command of ours that inherited it would read, or worse write,
+another repository than the one that was asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kuberian.errors import RepositoryError
+
+# What `git rev-parse --local-env-vars` prints (git 2.39 to 2.52), but for GIT_CONFIG_COUNT: see `environment`.
+LOCAL_VARIABLES = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_CONFIG",
+        "GIT_CONFIG_PARAMETERS",
+        "GIT_DIR",
+        "GIT_GRAFT_FILE",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_INTERNAL_SUPER_PREFIX",
+        "GIT_NO_REPLACE_OBJECTS",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_REPLACE_REF_BASE",
+        "GIT_SHALLOW_FILE",
+        "GIT_WORK_TREE",
+    }
+)
+# What else would change an answer: whose attributes are read, how paths are understood, what a new clone is like.
+_OTHER_VARIABLES = frozenset(
+    {
+        "GIT_ATTR_SOURCE",
+        "GIT_DEFAULT_HASH",
+        "GIT_DEFAULT_REF_FORMAT",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_GLOB_PATHSPECS",
+        "GIT_ICASE_PATHSPECS",
+        "GIT_LITERAL_PATHSPECS",
+        "GIT_NAMESPACE",
+        "GIT_NOGLOB_PATHSPECS",
+        "GIT_QUARANTINE_PATH",
+        "GIT_TEMPLATE_DIR",
+    }
+)
+
+# No lock on the user's index and no network: a partial clone's missing objects stay missing. (GIT_NO_LAZY_FETCH is
+# known to git 2.44 and later; before it, no protocol is allowed.)
+_READ_ONLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
+
+# A file system monitor is a program that the repository's configuration names, or a daemon that writes into it.
+_OPTIONS = ("--no-pager", "-c", "core.fsmonitor=false")
+
+
+def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables (default: this process's) without what would lead git to another repository.
+
+    Configuration that is passed by GIT_CONFIG_COUNT stays, as it does when git runs a command in a submodule: it is how
+    a container is told a `safe.directory` or a proxy. It goes only where git could not read it.
+    """
+    kept = dict(os.environ if variables is None else variables)
+    for name in LOCAL_VARIABLES | _OTHER_VARIABLES:
+        kept.pop(name, None)
+    if not _is_whole(kept):
+        kept.pop("GIT_CONFIG_COUNT", None)
+    return {**kept, "LC_ALL": "C"}
+
+
+@contextmanager
+def clean_environment() -> Iterator[None]:
+    """Let this process itself have the environment that git is started in, for a library that starts it."""
+    inherited = dict(os.environ)
+    cleaned = environment(inherited)
+    for name in inherited.keys() - cleaned.keys():
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(inherited)
+
+
+def _is_whole(variables: Mapping[str, str]) -> bool:
+    count = variables.get("GIT_CONFIG_COUNT", "0")
+    return count.isdecimal() and all(
+        variables.get(f"GIT_CONFIG_KEY_{i}") and f"GIT_CONFIG_VALUE_{i}" in variables for i in range(int(count))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """git for the repository at a folder: the top of a working tree, or a bare repository.
+
+    With a `directory`, the repository's own, that one is used whatever lies in the folder. Without one git looks in the
+    folder, with `above` in those above it too, and refuses what belongs to another user.
+    """
+
+    folder: Path
+    directory: Path | None = None
+    bare: bool = False
+    above: bool = False
+
+    def run(self, *command: str, stdin: bytes = b"", accept: Collection[int] = (0,)) -> bytes:
+        """Return what a command that only reads prints; `accept` are the exit statuses that are answers.
+
+        Raises RepositoryError with git's own reason for any other, or if git is not installed.
+        """
+        process = self.start(*command)
+        output, errors = process.communicate(stdin)
+        if process.returncode not in accept:
+            raise self.refusal(errors)
+        return output
+
+    def ask(self, *command: str) -> bytes | None:
+        """Return what a command prints, or None where git has no answer to it, or there is no git."""
+        try:
+            return self.run(*command)
+        except RepositoryError:
+            return None
+
+    def start(self, *command: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+        """Start a command that only reads, with pipes for its input, output and errors."""
+        return start(self.arguments(*command), self.folder, {**self._environment(), **_READ_ONLY}, stderr=stderr)
+
+    def arguments(self, *command: str) -> list[str]:
+        """Return the whole command line."""
+        where = []
+        if self.directory is not None:
+            where = [f"--git-dir={self.directory}", "--bare" if self.bare else f"--work-tree={self.folder}"]
+        return ["git", *_OPTIONS, *where, *command]
+
+    def _environment(self) -> dict[str, str]:
+        here = self.directory is None and not self.above
+        return {**environment(), **({"GIT_CEILING_DIRECTORIES": os.fspath(self.folder.parent)} if here else {})}
+
+    def refusal(self, errors: bytes) -> RepositoryError:
+        """Return the error for what git printed when it failed."""
+        if b"safe.directory" in errors:
+            return RepositoryError(
+                f"git does not trust {self.folder}, as another user owns it: if you do, run "
+                f"`git config --global --add safe.directory {self.folder}`"
+            )
+        return RepositoryError(f"git cannot read {self.folder}: {reason(errors)}")
+
+
+def start(
+    arguments: list[str],
+    folder: Path,
+    variables: dict[str, str],
+    stdin: int | None = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
+) -> subprocess.Popen[bytes]:
+    """Start git in a folder. Raises RepositoryError if git is not installed or the folder is gone."""
+    try:
+        return subprocess.Popen(
+            arguments, cwd=folder, env=variables, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr
+        )
+    except NotADirectoryError:
+        raise RepositoryError(f"{folder} is not a folder: give the repository's folder") from None
+    except FileNotFoundError as error:
+        if not folder.exists():
+            raise RepositoryError(f"{folder} does not exist") from error
+        raise RepositoryError("git is not installed: install it and try again") from error
+    except OSError as error:
+        raise RepositoryError(f"git cannot be run in {folder}: {error.strerror}") from error
+
+
+def version() -> str | None:
+    """Return git's version, or None where it is not installed."""
+    try:
+        done = subprocess.run(["git", "--version"], env=environment(), capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return os.fsdecode(done.stdout).strip().removeprefix("git version ")
+
+
+def reason(errors: bytes | str) -> str:
+    """Return the line of git's standard error that says why, without its prefix."""
+    text = errors if isinstance(errors, str) else os.fsdecode(errors)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    fatal = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))]
+    first = next(iter(fatal or lines), "no reason given")
+    return first.partition(": ")[2] or first if fatal else first
