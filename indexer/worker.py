@@ -14,14 +14,17 @@ from indexer.cutting import rows
 
 def main() -> None:
     """Answer requests (path, data, by_grammar) with `FileRows`, or with the exception that cutting raised."""
-    with os.fdopen(os.dup(1), "wb") as answers, os.fdopen(os.dup(0), "rb") as requests:
+    with (
+        suppress(EOFError, BrokenPipeError),  # the parent is done, or was killed
+        os.fdopen(os.dup(1), "wb") as answers,
+        os.fdopen(os.dup(0), "rb") as requests,
+    ):
         os.dup2(2, 1)  # what a library prints must not get between the answers
-        with suppress(EOFError, BrokenPipeError):  # the parent is done, or was killed
-            while True:
-                path, data, by_grammar = pickle.load(requests)
-                try:
-                    answer: object = rows(path, data, by_grammar=by_grammar)
-                except Exception as error:
-                    answer = error
-                pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
-                answers.flush()
+        while True:
+            path, data, by_grammar = pickle.load(requests)
+            try:
+                answer: object = rows(path, data, by_grammar=by_grammar)
+            except Exception as error:
+                answer = error
+            pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
+            answers.flush()

@@ -284,8 +284,11 @@ def batches(connection: sqlite3.Connection) -> Iterator[Callable[[], None]]:
     try:
         yield one_is_whole
     except BaseException:
-        with suppress(sqlite3.Error):  # a full disk also fails here; what came before is what to tell
+        try:
             _keep_what_is_whole(connection)
+        except sqlite3.Error:  # a full disk also fails here; what came before is what to tell
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 
