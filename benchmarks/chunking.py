@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
 
-from indexer.chunks import cut
-from indexer.contents import Text, read_text
-from indexer.languages import detect
+from indexer.chunking.chunks import cut
+from indexer.languages.table import detect
+from indexer.source.contents import Text, read_text
 
 
 @dataclass

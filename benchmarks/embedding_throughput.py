@@ -24,12 +24,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.peers import Embed, onnxruntime, openvino, token_ids
-from indexer.cutting import cut_file
-from indexer.passages import passage
+from indexer.chunking.cutting import cut_file
+from indexer.meaning.passages import passage
 from kuberian import Encoder
-from kuberian.checkpoint import BUNDLED
 from kuberian.cores import available_cores
 from kuberian.git.repository import Repository
+from kuberian.model.checkpoint import BUNDLED
 from kuberian.store.texts import lines_of, slice_lines
 
 Run = Callable[[list[str]], np.ndarray]

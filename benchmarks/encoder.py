@@ -33,9 +33,9 @@ LENGTHS = (16, 64, 150, 256, 512)
 
 def kuberian(engine: str, precision: str) -> Embed:
     """Make an embedder of token ids with one of Kuberian's engines."""
-    from kuberian.bert import pool
-    from kuberian.checkpoint import BUNDLED, QUANTIZED, open_checkpoint
-    from kuberian.engines.choose import make_engine
+    from kuberian.model.bert import pool
+    from kuberian.model.checkpoint import BUNDLED, QUANTIZED, open_checkpoint
+    from kuberian.model.engines.choose import make_engine
 
     made, _ = make_engine(open_checkpoint(), precision, engine, BUNDLED / QUANTIZED)
     worker = made.worker()

@@ -18,7 +18,8 @@ QUESTION = "where is the retry logic of requests"  # 10 tokens with the special 
 START = f"""
 import statistics, sys, time
 import numpy, tokenizers
-import kuberian.encoder, kuberian.engines.onednn_engine, kuberian.engines.mkl_engine, kuberian.quantized_file
+import kuberian.model.encoder, kuberian.model.int8.quantized_file
+from kuberian.model.engines import mkl_engine, onednn_engine
 from kuberian import Encoder
 start = time.perf_counter()
 encoder = Encoder(precision=sys.argv[1], engine=sys.argv[2], threads=1)

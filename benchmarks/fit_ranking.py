@@ -29,7 +29,7 @@ from benchmarks.retrieval import Example, Query, collect, index_all, ndcg
 from kuberian.store.fulltext import defined
 from kuberian.store.home import Home
 from kuberian.store.vectors import Floats
-from searcher.features import CHUNK, FILE
+from searcher.evidence.features import CHUNK, FILE
 from searcher.ranking import Weights, fitted
 
 PENALTY = 0.15  # by leave-one-repository-out 0.05 to 0.25 are alike, 0.5 and more worse

@@ -23,7 +23,7 @@ def measure(language: str, sort: str) -> tuple[float, float, int]:
     import resource
     from time import process_time
 
-    from indexer.chunks import cut
+    from indexer.chunking.chunks import cut
 
     unit = 1 if sys.platform == "darwin" else 1024
     cut("x\n", language)  # the grammar's import is not what is measured

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from indexer.languages import detect
-from indexer.noise import labels
+from indexer.languages.table import detect
+from indexer.source.noise import labels
 
 PER_PROJECT = 20
 LEAST_WORDS = 4

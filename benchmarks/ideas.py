@@ -13,17 +13,17 @@ import numpy as np
 from kuberian.store.fulltext import own_names
 from kuberian.store.vectors import Floats, Ids, Vectors
 from kuberian.words import parts
-from searcher.definitions import defining
-from searcher.features import CHUNK, FILE, Candidates, _distinct_stems, _most
-from searcher.lexical import path_terms, positions, references
+from searcher.evidence.definitions import defining
+from searcher.evidence.features import CHUNK, FILE, Candidates, _distinct_stems, _most
+from searcher.evidence.lexical import path_terms, positions, references
+from searcher.evidence.stems import Stemmer
 from searcher.question import STOPWORDS, Question
 from searcher.scope import Scope
 from searcher.searcher import Searcher, _question_encoder
-from searcher.stems import Stemmer
 
 
 class Asked(NamedTuple):
-    """A question on its way: what `searcher.features.candidates` is called with."""
+    """A question on its way: what `searcher.evidence.features.candidates` is called with."""
 
     connection: sqlite3.Connection
     stemmer: Stemmer
@@ -288,7 +288,7 @@ IDEAS: dict[str, Idea] = {
         replaced={"searcher.searcher._question_encoder": lambda path, precision: _question_encoder(path, "float32")}
     ),
     "200 nearest chunks, 40 files of each kind": Idea(
-        replaced={"searcher.meaning.NEAREST": 200, "searcher.features.PROPOSED": 40}
+        replaced={"searcher.evidence.meaning.NEAREST": 200, "searcher.evidence.features.PROPOSED": 40}
     ),
     "feedback: 3 chunks, 0.2": Idea(before=_feedback(3, 0.2)),
     "feedback: 3 chunks, 0.5": Idea(before=_feedback(3, 0.5)),

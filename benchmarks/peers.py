@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.code_samples import python_chunks
-from kuberian.checkpoint import BUNDLED, open_checkpoint
-from kuberian.tokens import Tokens
+from kuberian.model.checkpoint import BUNDLED, open_checkpoint
+from kuberian.model.tokens import Tokens
 
 Embed = Callable[[np.ndarray], np.ndarray]  # ids [batch, tokens] int64 -> vectors [batch, hidden]
 

@@ -27,7 +27,7 @@ from benchmarks.fit_ranking import FILE_FIXED, FREE, PENALTY, Choice, bounds, fi
 from benchmarks.ideas import FEATURES, IDEAS, Asked, Idea
 from benchmarks.retrieval import Example, Query, collect, mean_over_repositories, ndcg
 from kuberian.store.vectors import Floats
-from searcher.features import FILE, Candidates, candidates
+from searcher.evidence.features import FILE, Candidates, candidates
 from searcher.question import ask
 from searcher.ranking import Weights, fitted
 

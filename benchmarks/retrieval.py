@@ -28,7 +28,7 @@ import numpy as np
 
 from indexer import index
 from searcher import Searcher
-from searcher.features import CHUNK, FILE, Candidates
+from searcher.evidence.features import CHUNK, FILE, Candidates
 from searcher.ranking import Weights, fitted, rank
 
 K = 10

@@ -27,7 +27,7 @@ from kuberian import Encoder
 from kuberian.store.home import Home, transaction
 from kuberian.store.vector_files import write_files
 from kuberian.store.vectors import SIGNS_SHARE, STORED, Vectors
-from searcher.meaning import NEAREST
+from searcher.evidence.meaning import NEAREST
 from tests.sdists import CACHE
 
 MORE_QUESTIONS = (

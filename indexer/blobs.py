@@ -6,13 +6,13 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from indexer.chunk import CHUNKER_VERSION
-from indexer.languages import detect
+from indexer.chunking.chunk import CHUNKER_VERSION
+from indexer.languages.table import detect
 from kuberian.store import fulltext
 from kuberian.store.garbage import remove_chunks
 
 if TYPE_CHECKING:
-    from indexer.cutting import ChunkRows, FileRows
+    from indexer.chunking.cutting import ChunkRows, FileRows
 
 
 @dataclass(frozen=True, slots=True)

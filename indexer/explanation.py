@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer.chunk import Chunk
-from indexer.cutting import cut_file
+from indexer.chunking.chunk import Chunk
+from indexer.chunking.cutting import cut_file
 from indexer.run import MAX_BYTES
-from indexer.verdicts import Verdicts
+from indexer.source.verdict import Verdicts
 from kuberian.errors import RepositoryError
 from kuberian.git.repository import MISSING_OBJECT, MissingObjectError, Repository, TreeFile
 

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 
 from indexer.deadline import Deadline
-from indexer.missing import missing_of_files
-from indexer.model import ModelChoice, choose_model, model_row, open_encoder
+from indexer.meaning.missing import missing_of_files
+from indexer.meaning.model import ModelChoice, choose_model, model_row, open_encoder
 from indexer.report import IndexReport, Progress
 from indexer.snapshot import SnapshotCounts, take_snapshot
 from kuberian.errors import UsageError
@@ -115,7 +115,7 @@ def _embed(
             if are_behind(connection, home, choice.known):
                 _write_files(connection, home, choice.known)
             return done  # without loading a model, or NumPy
-    from indexer.embed import embed_files, embed_missing
+    from indexer.meaning.embed import embed_files, embed_missing
 
     encoder = open_encoder(connection, home, snapshot_id, choice)
     model_id = model_row(connection, encoder, choice.checkpoint)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from indexer.blobs import BlobStore, KnownBlob
+from indexer.chunking.workers import Workers
 from indexer.deadline import Deadline
-from indexer.passages import passage_hash, path_passage
+from indexer.meaning.passages import passage_hash, path_passage
 from indexer.report import Progress
-from indexer.verdicts import Verdicts
-from indexer.workers import Workers
+from indexer.source.verdict import Verdicts
 from kuberian.errors import RepositoryError
 from kuberian.git.repository import MISSING_OBJECT, WORKTREE, MissingObjectError, Repository, Revision, TreeFile
 from kuberian.git.status import to_json
@@ -27,7 +27,7 @@ from kuberian.store.home import batches, now, transaction
 from kuberian.store.paths import from_column, to_column
 
 if TYPE_CHECKING:
-    from indexer.cutting import FileRows
+    from indexer.chunking.cutting import FileRows
 
 # Files that are read, for each worker, before the first of them is written.
 AHEAD = 4

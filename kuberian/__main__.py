@@ -9,6 +9,6 @@ _here, _ours = Path.cwd(), Path(__file__).resolve().parents[1]
 if sys.path and sys.path[0] in ("", str(_here)) and _here != _ours:
     del sys.path[0]
 
-from kuberian.cli import main  # noqa: E402
+from kuberian.cli.main import main  # noqa: E402
 
 main()

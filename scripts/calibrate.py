@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.code_samples import python_chunks
 from benchmarks.embedding_throughput import passages_of
 from kuberian import Encoder
-from kuberian.checkpoint import BUNDLED, QUANTIZED
+from kuberian.model.checkpoint import BUNDLED, QUANTIZED
 from tests.encoder.texts import TEXTS
 
 ROOT = Path(__file__).parents[1]

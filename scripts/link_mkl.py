@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kuberian.mkl import LINKED_LIBRARY, SYMBOLS
+from kuberian.model.native.mkl import LINKED_LIBRARY, SYMBOLS
 
 ARCHIVES = ("libmkl_intel_lp64.a", "libmkl_sequential.a", "libmkl_core.a")
 LAYERS = Path(__file__).with_name("mkl_layers.c")

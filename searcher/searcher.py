@@ -13,18 +13,18 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from kuberian.encoder import Encoder
 from kuberian.errors import CheckpointError, EngineError, HomeError, UsageError
+from kuberian.model.encoder import Encoder
 from kuberian.store.home import FileState, Home, database_errors
 from kuberian.store.texts import inflate, lines_of, slice_lines
 from kuberian.store.vectors import Vectors
-from searcher.features import Candidates, candidates
+from searcher.evidence.features import Candidates, candidates
+from searcher.evidence.stems import Stemmer
 from searcher.freshness import Lines, WorkingFiles
 from searcher.question import Question, ask
 from searcher.ranking import Ranked, Weights, fitted, rank
 from searcher.results import Result, SearchResults
 from searcher.scope import Filters, Scope, scope
-from searcher.stems import Stemmer
 
 # How long new embeddings of a running index run may stay unseen.
 FRESH_SECONDS = 5.0

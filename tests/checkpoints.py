@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from kuberian.checkpoint import BUNDLED, expected_shapes, read_config
+from kuberian.model.checkpoint import BUNDLED, expected_shapes, read_config
 
 SIZES = {
     "model_type": "bert",

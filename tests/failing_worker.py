@@ -7,8 +7,8 @@ import signal
 import time
 from pathlib import Path
 
-from indexer import worker
-from indexer.cutting import FileRows, rows
+from indexer.chunking import worker
+from indexer.chunking.cutting import FileRows, rows
 
 
 def misfortune(path: str, data: bytes, *, by_grammar: bool) -> FileRows:

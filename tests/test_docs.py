@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from types import ModuleType
 
-from kuberian.cli import app
+from kuberian.cli.commands import app
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from indexer import dry_run, explain, index
-from indexer.ignore import IgnoreRules
+from indexer.source.ignore import IgnoreRules
 from kuberian.errors import RepositoryError
 from searcher import Searcher
 from tests.conftest import Run

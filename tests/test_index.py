@@ -175,7 +175,7 @@ def test_a_budget_ends_a_run_and_the_next_one_goes_on(repository: Path, monkeypa
         (repository / f"module_{number}.py").write_text(f"def function_{number}():\n    return 'number {number}'\n")
     none = index(repository, budget=1e-6)  # not even the first file is through
     assert (none.files_indexed, none.coverage) == (0, 0.0)
-    monkeypatch.setattr("indexer.embed.BATCH", 8)
+    monkeypatch.setattr("indexer.meaning.embed.BATCH", 8)
     runs = 0
     while (report := index(repository, budget=0.5)).coverage < 1:
         runs += 1

@@ -9,7 +9,7 @@ import pytest
 
 from indexer import index
 from searcher import Searcher, SearchResults
-from searcher.features import CHUNK, FILE
+from searcher.evidence.features import CHUNK, FILE
 from searcher.ranking import Weights, fitted
 from tests.conftest import Run
 from tests.sdists import FLASK, as_repository, commit_all

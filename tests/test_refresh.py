@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from indexer import index
-from kuberian.worktree import Changes, checking
+from searcher.changes import Changes, checking
 from tests.conftest import Run
 from tests.sdists import commit_all, git
 

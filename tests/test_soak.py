@@ -28,7 +28,11 @@ class Served:
 
     def __init__(self, home: Path) -> None:
         self.process = subprocess.Popen(
-            [*KUBERIAN, "serve", "--port", "0", "--home", str(home)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [*KUBERIAN, "serve", "--port", "0", "--home", str(home)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().split()[-1]

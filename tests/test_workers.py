@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer import index, workers
-from indexer.cutting import rows
-from indexer.workers import Workers
+from indexer import index
+from indexer.chunking import workers
+from indexer.chunking.cutting import rows
+from indexer.chunking.workers import Workers
 from kuberian.cores import available_cores
 from tests.sdists import commit_all
 
@@ -24,7 +25,7 @@ FAILING = "import sys; sys.path[:] = {path!r}; from tests.failing_worker import 
 
 START = """
 import signal, time
-from indexer.workers import Workers
+from indexer.chunking.workers import Workers
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a parent may have set to be ignored
 with Workers(0) as workers:
     workers.cut("a.py", b"x = 1").result()
@@ -124,9 +125,15 @@ def test_a_worker_ends_when_its_parent_does(how: signal.Signals) -> None:
 
 
 def test_modules_of_the_indexed_repository_are_not_imported(repository: Path, tmp_path: Path) -> None:
-    for name in ("indexer/worker.py", "indexer/__init__.py", "pickle.py", "sqlite3.py", "kuberian/__init__.py"):
+    for name in (
+        "indexer/chunking/worker.py",
+        "indexer/__init__.py",
+        "pickle.py",
+        "sqlite3.py",
+        "kuberian/__init__.py",
+    ):
         file = repository / name
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"open({str(repository / 'imported')!r}, 'w').close()\nraise SystemExit('imported')\n")
     commit_all(repository)
     program = Path(sys.executable).with_name("kuberian")

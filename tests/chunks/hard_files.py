@@ -9,8 +9,8 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from indexer.chunk import Chunk
-from indexer.languages import BY_NAME
+from indexer.chunking.chunk import Chunk
+from indexer.languages.table import BY_NAME
 
 _FIXTURES = {path.stem: path for path in (Path(__file__).parent / "fixtures").iterdir() if path.is_file()}
 _NOISE = "{}()<>[];:\"'`\n\t abcif1+=*&#|$@/\\-%,."

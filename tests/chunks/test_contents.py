@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.contents import Skipped, Text, read_text, skip_by_name
+from indexer.source.contents import Skipped, Text, read_text, skip_by_name
 
 CODE = "def grüße(name):\n    return 'Grüß Gott, ' + name\n"
 

@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from indexer.chunks import cut
+from indexer.chunking.chunks import cut
 from tests.chunks.hard_files import SORTS, assert_covered, hard_file, languages
 
 PROGRAM = """
 import json, resource, sys
-from indexer.chunks import cut
+from indexer.chunking.chunks import cut
 from tests.chunks.hard_files import assert_covered, hard_file
 
 language, *sorts = sys.argv[1:]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.chunk import Chunk
-from indexer.chunks import cut
-from indexer.grammar import load
-from indexer.languages import BY_NAME, TABLE, detect
+from indexer.chunking.chunk import Chunk
+from indexer.chunking.chunks import cut
+from indexer.chunking.grammar import load
+from indexer.languages.table import BY_NAME, TABLE, detect
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FILES = {path.stem: path for path in sorted(FIXTURES.iterdir()) if path.is_file()}

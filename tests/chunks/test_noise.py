@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.noise import LABELS, labels
+from indexer.source.noise import LABELS, labels
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.chunks import MAX, cut
-from indexer.languages import BY_NAME
+from indexer.chunking.chunks import MAX, cut
+from indexer.languages.table import BY_NAME
 from tests.chunks.hard_files import assert_covered
 
 LANGUAGES = [None, *BY_NAME]
@@ -73,7 +73,7 @@ def test_huge_and_deep_files_are_cut_within_300_megabytes(case):
     assert case in long_cases()
     program = (
         "import resource, sys\n"
-        "from indexer.chunks import cut\n"
+        "from indexer.chunking.chunks import cut\n"
         "from tests.chunks.hard_files import assert_covered\n"
         "from tests.chunks.test_odd_files import long_cases\n"
         "language, text = long_cases()[sys.argv[1]]\n"
@@ -153,7 +153,7 @@ def test_long_text_without_a_grammar_is_cut_at_blank_lines():
 @pytest.mark.parametrize("closing", ["", "x\n" + "".join(f"WORD{i:085}\n" for i in range(11))])
 def test_many_long_here_documents_do_not_end_the_process(closing):
     text = "f(" + ", ".join(f"<<WORD{i:085}" for i in range(11)) + ")\n body #{1}\n" + closing + "text\n" * 3
-    program = f"from indexer.chunks import cut\nassert cut({text!r}, 'ruby')\n"
+    program = f"from indexer.chunking.chunks import cut\nassert cut({text!r}, 'ruby')\n"
     assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0
 
 

@@ -2,10 +2,10 @@
 
 import doctest
 
-import indexer.noise
-import indexer.passages
-from indexer.chunks import cut
-from indexer.passages import MAX_CHARS, passage, path_passage
+import indexer.meaning.passages
+import indexer.source.noise
+from indexer.chunking.chunks import cut
+from indexer.meaning.passages import MAX_CHARS, passage, path_passage
 
 CODE = '''class Server:
     """Answers requests."""
@@ -41,5 +41,5 @@ def test_a_path_is_read_as_words():
 
 
 def test_examples_in_docstrings_are_right():
-    for module in (indexer.passages, indexer.noise):
+    for module in (indexer.meaning.passages, indexer.source.noise):
         assert doctest.testmod(module).failed == 0

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.chunk import Chunk
-from indexer.chunks import cut
-from indexer.contents import Text, read_text
-from indexer.languages import detect
+from indexer.chunking.chunk import Chunk
+from indexer.chunking.chunks import cut
+from indexer.languages.table import detect
+from indexer.source.contents import Text, read_text
 from tests.chunks.hard_files import assert_covered
 from tests.chunks.projects import PROJECTS, PYTHON_PROJECTS, RXJS, TYPESCRIPT, ZOD, unpacked
 

@@ -12,8 +12,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from kuberian import Encoder
-from kuberian.checkpoint import BUNDLED, open_checkpoint
 from kuberian.errors import CheckpointError
+from kuberian.model.checkpoint import BUNDLED, open_checkpoint
 
 MakeCheckpoint = Callable[..., Path]
 TEXTS = ["def login(user): ...", "", "where is auth", "x = 1\n" * 30]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kuberian import mkl
-from kuberian.engines.choose import has_mkl_wheels
+from kuberian.model.engines.choose import has_mkl_wheels
+from kuberian.model.native import mkl
 
 pytestmark = pytest.mark.skipif(not has_mkl_wheels(), reason="MKL does not exist for this platform")
 

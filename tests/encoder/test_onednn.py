@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kuberian import Encoder, onednn
-from kuberian.checkpoint import open_checkpoint
-from kuberian.engines.choose import choose, make_engine
+from kuberian import Encoder
 from kuberian.errors import CheckpointError, EngineError, UsageError
+from kuberian.model.checkpoint import open_checkpoint
+from kuberian.model.engines.choose import choose, make_engine
+from kuberian.model.native import onednn
 
 from .test_mkl import compile_library
 from .test_vectors import REFERENCE, assert_same

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kuberian.bert import Linear
-from kuberian.calibration import Activations
-from kuberian.quantization import Bytes, quantize
-from kuberian.rounding import round_weights
+from kuberian.model.bert import Linear
+from kuberian.model.int8.calibration import Activations
+from kuberian.model.int8.quantization import Bytes, quantize
+from kuberian.model.int8.rounding import round_weights
 
 RANDOM = np.random.default_rng(5)
 CHANNELS, OUT, TOKENS = 200, 48, 4000

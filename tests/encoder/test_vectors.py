@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from kuberian import Encoder
-from kuberian.bert import pool
-from kuberian.checkpoint import open_checkpoint
-from kuberian.engines.choose import has_mkl_wheels, make_engine
 from kuberian.errors import UsageError
-from kuberian.tokens import Tokens
+from kuberian.model.bert import pool
+from kuberian.model.checkpoint import open_checkpoint
+from kuberian.model.engines.choose import has_mkl_wheels, make_engine
+from kuberian.model.tokens import Tokens
 
 from .texts import CODE, LONG, QUESTIONS, TEXTS
 

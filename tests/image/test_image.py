@@ -124,7 +124,10 @@ def test_it_indexes_and_searches_as_an_ordinary_user_offline_on_a_read_only_disk
 
 def test_it_has_its_own_mkl_and_no_tools_of_the_build(container: Container) -> None:
     if platform.machine() == "x86_64":
-        asked = "from kuberian import mkl; import faiss; print(mkl.load().path); print(open('/proc/self/maps').read())"
+        asked = (
+            "from kuberian.model.native import mkl; import faiss; "
+            "print(mkl.load().path); print(open('/proc/self/maps').read())"
+        )
         done = container.run("-c", asked, entrypoint=["python"])
         assert done.stdout.startswith("/opt/kuberian/lib/libkuberian_mkl.so\n"), done.stderr
         assert "libopenblaso" not in done.stdout  # FAISS's own

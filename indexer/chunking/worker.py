@@ -1,0 +1,30 @@
+"""A worker process: cuts one file after the other as `workers` asks it to, until its standard input ends.
+
+Requests and answers are pickled, between a program and its own child.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from contextlib import suppress
+
+from indexer.chunking.cutting import rows
+
+
+def main() -> None:
+    """Answer requests (path, data, by_grammar) with `FileRows`, or with the exception that cutting raised."""
+    with (
+        suppress(EOFError, BrokenPipeError),  # the parent is done, or was killed
+        os.fdopen(os.dup(1), "wb") as answers,
+        os.fdopen(os.dup(0), "rb") as requests,
+    ):
+        os.dup2(2, 1)  # what a library prints must not get between the answers
+        while True:
+            path, data, by_grammar = pickle.load(requests)
+            try:
+                answer: object = rows(path, data, by_grammar=by_grammar)
+            except Exception as error:
+                answer = error
+            pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
+            answers.flush()

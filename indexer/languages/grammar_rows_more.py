@@ -1,0 +1,366 @@
+"""Rows of the language table for further languages with a grammar in a wheel."""
+
+from __future__ import annotations
+
+from indexer.chunking import heredocs
+from indexer.languages.language import Language, Rule, leads, words
+
+_RUBY_TESTS = "method~describe|context|it|specify|test|feature|scenario|shared_examples"
+_RUBY_SYMBOLS = "method~scope|has_many|has_one|belongs_to|has_and_belongs_to_many|enum|store_accessor"
+_KOTLIN_BODY = "<class_body>|<enum_class_body>"
+_SWIFT_KIND = "declaration_kind"
+_ELIXIR_NAME = "<arguments>/[0]/left*/target*"
+_ELIXIR_SPEC = "operand/<arguments>/[0]/left*/target*"
+_ELIXIR_NOTES = (
+    "doc|moduledoc|typedoc|spec|impl|behaviour|behavior|deprecated|since|tag|describetag|moduletag|derive|dialyzer"
+    "|compile|enforce_keys|before_compile|after_compile|on_load|on_definition|external_resource|optional_callbacks"
+)
+_FIELD = Rule("field", own=False)
+_MEMBER = Rule("constant", own=False)
+_HASH = ("#",)
+
+ROWS: tuple[Language, ...] = (
+    Language(
+        name="csharp",
+        extensions=("cs", "csx"),
+        grammar="tree_sitter_c_sharp:language",
+        rules={
+            "namespace_declaration": Rule("namespace"),
+            "file_scoped_namespace_declaration": Rule("namespace", body="", rest=True),
+            "class_declaration": Rule("class"),
+            "record_declaration": Rule("class"),
+            "struct_declaration": Rule("struct"),
+            "interface_declaration": Rule("interface"),
+            "enum_declaration": Rule("enum"),
+            "delegate_declaration": Rule("type", body=""),
+            "method_declaration": Rule("method"),
+            "constructor_declaration": Rule("constructor"),
+            "destructor_declaration": Rule("method"),
+            "local_function_statement": Rule("function"),
+            "property_declaration": Rule("property", body="accessors|value"),
+            "field_declaration": Rule(
+                "field", name="<variable_declaration>/<variable_declarator>/name", body="", top=True
+            ),
+            "event_field_declaration": Rule(
+                "field", name="<variable_declaration>/<variable_declarator>/name", own=False
+            ),
+            "event_declaration": _FIELD,
+            "enum_member_declaration": _MEMBER,
+        },
+        lists=words("enum_member_declaration_list"),
+        attributes=words("attribute_list"),
+    ),
+    Language(
+        name="ruby",
+        extensions=("rb", "rake", "gemspec", "ru", "builder", "jbuilder", "podspec", "thor"),
+        filenames=("Gemfile", "Rakefile", "Guardfile", "Vagrantfile", "Fastfile", "Podfile", "Brewfile", "Capfile"),
+        shebangs=("ruby", "jruby", "rake"),
+        grammar="tree_sitter_ruby:language",
+        safe=heredocs.are_short,
+        rules={
+            "module": Rule("module"),
+            "class": Rule("class"),
+            "method": Rule("method"),
+            "singleton_method": Rule("method"),
+            "assignment": Rule("constant", name="left", body="", only="left=constant", top=True),
+            "call": (
+                Rule("property", name="arguments/[*]", only=r"method~[cm]?attr_\w+|class_attribute", own=False),
+                Rule("property", name="arguments/<simple_symbol>", only=_RUBY_SYMBOLS, own=False),
+                Rule("method", name="arguments/<simple_symbol>", only="method~define_method|alias_method", own=False),
+                Rule("test", name="arguments/<string>|<constant>", body="block", only=_RUBY_TESTS),
+            ),
+            "alias": Rule("method", own=False),
+        },
+        lists=words("body_statement"),
+        line_comment=_HASH,
+        block_comment=("=begin", "=end"),
+    ),
+    Language(
+        name="php",
+        extensions=("php", "phtml", "php3", "php4", "php5", "phps"),
+        shebangs=("php",),
+        grammar="tree_sitter_php:language_php",
+        rules={
+            "class_declaration": Rule("class"),
+            "interface_declaration": Rule("interface"),
+            "trait_declaration": Rule("trait"),
+            "enum_declaration": Rule("enum"),
+            "function_definition": Rule("function"),
+            "method_declaration": Rule("method"),
+            "const_declaration": Rule("constant", name="<const_element>/<name>", body="", top=True),
+            "property_declaration": Rule("field", name="<property_element>/name/<name>", own=False),
+            "enum_case": _MEMBER,
+            "function_call_expression": Rule(
+                "constant",
+                name="arguments/<argument>/<string>|<encapsed_string>/<string_content>",
+                only="function~define",
+                own=False,
+            ),
+        },
+        lists=words("expression_statement"),
+        attributes=words("attribute_list"),
+        line_comment=("//", "#"),
+    ),
+    Language(
+        name="swift",
+        extensions=("swift",),
+        shebangs=("swift",),
+        grammar="tree_sitter_swift:language",
+        rules={
+            "class_declaration": (
+                Rule("struct", only=f"{_SWIFT_KIND}=struct"),
+                Rule("enum", only=f"{_SWIFT_KIND}=enum"),
+                Rule("extension", only=f"{_SWIFT_KIND}=extension"),
+                Rule("class"),
+            ),
+            "protocol_declaration": Rule("protocol"),
+            "function_declaration": Rule("function"),
+            "protocol_function_declaration": Rule("method"),
+            "init_declaration": Rule("constructor", name="<init>"),
+            "deinit_declaration": Rule("method", name="<deinit>"),
+            "subscript_declaration": Rule("method", name="<subscript>", body="<computed_property>"),
+            "typealias_declaration": Rule("type", body=""),
+            "property_declaration": Rule("property", body="", top=True),
+            "protocol_property_declaration": Rule("property", name="name/bound_identifier", own=False),
+            "associatedtype_declaration": Rule("type", own=False),
+            "enum_entry": Rule("constant", name="[name]", own=False),
+        },
+        lists=words("enum_class_body"),
+        attributes=words("attribute"),
+    ),
+    Language(
+        name="kotlin",
+        extensions=("kt", "kts"),
+        grammar="tree_sitter_kotlin:language",
+        rules={
+            "class_declaration": (
+                Rule("interface", body=_KOTLIN_BODY, only="<interface>"),
+                Rule("enum", body=_KOTLIN_BODY, only="<enum_class_body>"),
+                Rule("class", body=_KOTLIN_BODY),
+            ),
+            "object_declaration": Rule("object", body="<class_body>"),
+            "companion_object": Rule("object", name="name|<companion>", body="<class_body>"),
+            "function_declaration": Rule("function", body="<function_body>"),
+            "secondary_constructor": Rule("constructor", name="<constructor>", body="<block>"),
+            "type_alias": Rule("type", name="<identifier>", body=""),
+            "property_declaration": Rule("property", name="<variable_declaration>/<identifier>", body="", top=True),
+            "class_parameter": Rule("property", name="<identifier>", only="<val>|<var>", own=False),
+            "enum_entry": Rule("constant", name="<identifier>", own=False),
+        },
+        lists=words("enum_class_body primary_constructor class_parameters"),
+        attributes=words("annotation"),
+    ),
+    Language(
+        name="scala",
+        extensions=("scala", "sc", "sbt"),
+        shebangs=("scala",),
+        grammar="tree_sitter_scala:language",
+        rules={
+            "trait_definition": Rule("trait"),
+            "class_definition": Rule("class"),
+            "object_definition": Rule("object"),
+            "package_object": Rule("object"),
+            "enum_definition": Rule("enum"),
+            "given_definition": Rule("object"),
+            "function_definition": Rule("function"),
+            "function_declaration": Rule("function", body=""),
+            "type_definition": Rule("type", body=""),
+            "val_definition": Rule("constant", name="pattern", body="", top=True),
+            "var_definition": Rule("variable", name="pattern", body="", top=True),
+            "val_declaration": Rule("constant", name="[name]", own=False),
+            "simple_enum_case": _MEMBER,
+            "full_enum_case": _MEMBER,
+            "class_parameter": Rule("field", own=False),
+        },
+        lists=words("enum_case_definitions class_parameters template_body"),
+        attributes=words("annotation"),
+    ),
+    Language(
+        name="elixir",
+        extensions=("ex", "exs"),
+        filenames=("mix.exs",),
+        shebangs=("elixir",),
+        grammar="tree_sitter_elixir:language",
+        rules={
+            "call": (
+                Rule("module", name="<arguments>/[0]", body="<do_block>", only="target~defmodule|defprotocol"),
+                Rule("impl", name="<arguments>/[0]", body="<do_block>", only="target~defimpl"),
+                Rule("function", name=_ELIXIR_NAME, body="<do_block>", only="target~defp?|defguardp?|defdelegate"),
+                Rule("macro", name=_ELIXIR_NAME, body="<do_block>", only="target~defmacrop?"),
+                Rule("test", name="<arguments>/<string>", body="<do_block>", only="target~test|describe"),
+            ),
+            "unary_operator": (
+                Rule("type", name=_ELIXIR_SPEC, body="", only="operand/target~typep?|opaque", top=True),
+                Rule("method", name=_ELIXIR_SPEC, only="operand/target~(?:macro)?callback", own=False),
+                Rule(
+                    "constant",
+                    name="operand/target",
+                    body="",
+                    only=f"operand/target~(?!(?:{_ELIXIR_NOTES})$).+",
+                    top=True,
+                ),
+            ),
+        },
+        leads={"unary_operator": r"@(?:doc|spec|impl|deprecated|tag|describetag|since)\b"},
+        line_comment=_HASH,
+        block_comment=None,
+    ),
+    Language(
+        name="haskell",
+        extensions=("hs", "hs-boot"),
+        shebangs=("runhaskell", "runghc", "stack"),
+        grammar="tree_sitter_haskell:language",
+        rules={
+            "function": Rule("function", body="match"),
+            "bind": Rule("function", body="match"),
+            "data_type": Rule("type", body=""),
+            "newtype": Rule("type", body=""),
+            "type_synonym": Rule("type", body=""),
+            "type_family": Rule("type", body=""),
+            "class": Rule("class", body="declarations"),
+            "instance": Rule("instance", name="name", body="declarations"),
+            "pattern_synonym": Rule("function", name="<equation>/synonym", body=""),
+            "signature": Rule("method", name="[name]", only="..=class_declarations", own=False),
+            "data_constructor": Rule("constructor", name="constructor/name|operator", own=False),
+            "newtype_constructor": Rule("constructor", own=False),
+            "gadt_constructor": Rule("constructor", own=False),
+            "field": Rule("field", name="[name]", own=False),
+        },
+        lists=words("data_constructors gadt_constructors record fields class_declarations instance_declarations"),
+        leads=leads("signature"),
+        line_comment=("--",),
+        block_comment=("{-", "-}"),
+    ),
+    Language(
+        name="lua",
+        extensions=("lua", "rockspec"),
+        shebangs=("lua", "luajit"),
+        grammar="tree_sitter_lua:language",
+        rules={
+            "function_declaration": Rule("function"),
+            "assignment_statement": (
+                Rule(
+                    "function",
+                    name="<variable_list>/name",
+                    body="<expression_list>/value/body",
+                    only="<expression_list>/value=function_definition",
+                ),
+                Rule(
+                    "constant",
+                    name="<variable_list>/name",
+                    body="",
+                    only="<variable_list>/name=identifier|dot_index_expression",
+                    top=True,
+                ),
+            ),
+            "field": Rule("function", body="value/body", only="value=function_definition"),
+        },
+        wrappers=words("variable_declaration"),
+        line_comment=("--",),
+        block_comment=("--[[", "]]"),
+    ),
+    Language(
+        name="bash",
+        extensions=("sh", "bash", "zsh", "ksh", "bats", "ebuild", "command"),
+        filenames=(".bashrc", ".bash_profile", ".profile", ".zshrc", ".zshenv", "PKGBUILD", "configure.ac.sh"),
+        shebangs=("sh", "bash", "zsh", "dash", "ksh", "ash", "bats"),
+        grammar="tree_sitter_bash:language",
+        rules={
+            "function_definition": Rule("function"),
+            "variable_assignment": Rule("constant", body="", top=True),
+        },
+        wrappers=words("declaration_command"),
+        line_comment=_HASH,
+        block_comment=None,
+    ),
+    Language(
+        name="zig",
+        extensions=("zig", "zon"),
+        grammar="tree_sitter_zig:language",
+        rules={
+            "function_declaration": Rule("function"),
+            "test_declaration": Rule("test", name="<string>|<identifier>", body="<block>"),
+            "variable_declaration": (
+                Rule("struct", name="<identifier>", body="<struct_declaration>", only="<struct_declaration>"),
+                Rule("enum", name="<identifier>", body="<enum_declaration>", only="<enum_declaration>"),
+                Rule("union", name="<identifier>", body="<union_declaration>", only="<union_declaration>"),
+                Rule("constant", name="<identifier>", body="", top=True),
+            ),
+            "container_field": _FIELD,
+            "error_set_declaration": Rule("constant", name="[*]", own=False),
+        },
+        lists=words("struct_declaration enum_declaration union_declaration"),
+        block_comment=None,
+    ),
+    Language(
+        name="dart",
+        extensions=("dart",),
+        shebangs=("dart",),
+        grammar="tree_sitter_dart:language",
+        rules={
+            "class_definition": Rule("class"),
+            "mixin_declaration": Rule("mixin", name="<identifier>", body="<class_body>"),
+            "extension_declaration": Rule("extension"),
+            "extension_type_declaration": Rule("extension"),
+            "enum_declaration": Rule("enum"),
+            "type_alias": Rule("type", name="<type_identifier>", body=""),
+            "method_signature": Rule("method", name="[0]/name|<identifier>", body="<function_body>"),
+            "function_signature": Rule("function", body=""),
+            "declaration": Rule("constructor", name="<constructor_signature>/name", body="", top=True),
+            "static_final_declaration": Rule("constant", name="<identifier>", body="", top=True),
+            "initialized_identifier": Rule("field", name="<identifier>", own=False),
+            "enum_constant": _MEMBER,
+        },
+        lists=words("enum_body static_final_declaration_list initialized_identifier_list"),
+        tails=words("function_body"),
+        leads=leads("annotation"),
+    ),
+    Language(
+        name="julia",
+        extensions=("jl",),
+        shebangs=("julia",),
+        grammar="tree_sitter_julia:language",
+        rules={
+            "module_definition": Rule("module", body=""),
+            "function_definition": Rule(
+                "function",
+                name="<signature>/<where_expression>|<typed_expression>*/<call_expression>*/[0]*",
+                body="",
+            ),
+            "macro_definition": Rule("macro", name="<signature>/[0]*", body=""),
+            "struct_definition": Rule("struct", name="<type_head>/[0]*", body=""),
+            "abstract_definition": Rule("type", name="<type_head>/[0]*", body=""),
+            "assignment": Rule("function", name="[0]/[0]", body="", only="[0]=call_expression", top=True),
+            "const_statement": Rule("constant", name="<assignment>/[0]", body="", top=True),
+        },
+        leads=leads("string_literal"),
+        line_comment=_HASH,
+        block_comment=("#=", "=#"),
+    ),
+    Language(
+        name="perl",
+        extensions=("pl", "pm", "t", "psgi", "plx"),
+        filenames=("cpanfile", "Makefile.PL", "Build.PL"),
+        shebangs=("perl",),
+        grammar="tree_sitter_perl:language",
+        rules={
+            "subroutine_declaration_statement": Rule("function"),
+            "method_declaration_statement": Rule("method"),
+            "class_statement": Rule("class", body="<block>"),
+            "package_statement": (
+                Rule("module", body="<block>", only="<block>"),
+                Rule("module", body="", rest=True),
+            ),
+            "assignment_expression": Rule("variable", name="left/variable/<varname>", own=False),
+            "use_statement": Rule(
+                "constant", name="<list_expression>/<autoquoted_bareword>", only="module~constant", own=False
+            ),
+            "ambiguous_function_call_expression": Rule(
+                "property", name="arguments/<autoquoted_bareword>", only="function~has", own=False
+            ),
+        },
+        lists=words("expression_statement"),
+        line_comment=_HASH,
+        block_comment=None,
+    ),
+)

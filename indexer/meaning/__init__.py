@@ -1,0 +1,1 @@
+"""The second phase of a run: passages and their embeddings."""

@@ -1,0 +1,91 @@
+"""The second phase, meaning: every passage of a snapshot that has no embedding yet gets one.
+
+A passage is known by its hash, so what was embedded once, in whichever file, branch or repository, is not embedded
+again. Each batch is committed as soon as it is computed: a run that is killed loses one batch.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from itertools import chain
+
+from indexer.deadline import Deadline
+from indexer.meaning.missing import missing_of_files, missing_passages
+from indexer.meaning.passages import outline_passage, passage, passage_hash, path_passage
+from indexer.meaning.stored import stored_chunks, stored_names
+from indexer.report import Progress
+from kuberian.model.encoder import Encoder
+from kuberian.store.home import transaction
+from kuberian.store.paths import from_column
+from kuberian.store.vectors import STORED
+
+# Passages that are held and sorted by length at a time: about 8 MB of text.
+WINDOW = 4096
+# Passages to a commit: a second of work on two cores, or two without int8, which is what a kill can cost. With half as
+# many, threads wait for each other a tenth of the time.
+BATCH = 128
+
+
+def embed_missing(
+    connection: sqlite3.Connection,
+    encoder: Encoder,
+    model_id: int,
+    snapshot_id: int,
+    progress: Progress | None,
+    deadline: Deadline,
+) -> int:
+    """Embed what the snapshot lacks, or as much as there is time for; return the number of passages."""
+    missing = missing_passages(connection, model_id, snapshot_id)
+    done = 0
+    for start in range(0, len(missing), WINDOW):
+        window = [
+            (stored.key, passage(stored.chunk, stored.code, stored.language))
+            for stored in stored_chunks(connection, missing[start : start + WINDOW])
+        ]
+        for batch in _batches(window):
+            _embed(connection, encoder, model_id, batch)
+            done += len(batch)
+            if progress is not None:
+                progress("meaning", done, len(missing))
+            if deadline.passed():
+                return done
+    return done
+
+
+def embed_files(
+    connection: sqlite3.Connection, encoder: Encoder, model_id: int, snapshot_id: int, deadline: Deadline
+) -> None:
+    """Embed the passages of the snapshot's paths and of its files' outlines, or as many as there is time for."""
+    missing = missing_of_files(connection, model_id, snapshot_id)
+    of_paths = [(key, path_passage(from_column(path))) for key, path in missing.paths.items()]
+    of_outlines = (
+        [_outline(connection, blob_id) for blob_id in missing.outlines[start : start + WINDOW]]
+        for start in range(0, len(missing.outlines), WINDOW)
+    )
+    for window in chain([of_paths], of_outlines):
+        for batch in _batches(window):
+            _embed(connection, encoder, model_id, batch)
+            if deadline.passed():
+                return
+
+
+def _outline(connection: sqlite3.Connection, blob_id: int) -> tuple[bytes, str]:
+    text = outline_passage(stored_names(connection, blob_id))
+    return passage_hash(text), text
+
+
+def _batches(passages: list[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, str]]]:
+    """Yield batches of passages of similar length, the longest first."""
+    ordered = sorted(passages, key=lambda item: -len(item[1]))
+    for first in range(0, len(ordered), BATCH):
+        yield ordered[first : first + BATCH]
+
+
+def _embed(connection: sqlite3.Connection, encoder: Encoder, model_id: int, batch: list[tuple[bytes, str]]) -> None:
+    vectors = encoder.encode([text for _, text in batch]).astype(STORED)
+    with transaction(connection):
+        connection.executemany(
+            "INSERT OR IGNORE INTO embeddings(passage, model_id, vector) VALUES(?, ?, ?)",
+            [(key, model_id, vector.tobytes()) for (key, _), vector in zip(batch, vectors, strict=True)],
+        )

@@ -1,0 +1,133 @@
+"""From the bytes of a file to its text, or the reason why it is not worth indexing.
+
+Nothing here raises, and nothing here is slow on a large file: whatever has to guess looks at a bounded piece.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from indexer.source import noise
+
+MAX_BYTES = 1_000_000
+"""Larger files are data or bundles far more often than code that somebody wrote."""
+
+_HEAD = 4096
+"""Bytes that encoding guesses and magic numbers look at; charset-normalizer needs some 20 ms for as much."""
+
+_LONG_LINE = 2000
+"""Characters. Formatters wrap near 100; the longest hand-written lines (prose, tables, URLs) stay below this."""
+
+_MIN_MINIFIED = 4096
+"""Characters. Below it, one long line is a small data file, which costs one chunk and may be just what is asked for."""
+
+_BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with UTF-16's
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MAGIC = (b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x7fELF")
+_CONTROL = bytes(set(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27}) + b"\x7f"
+_NON_ASCII = re.compile(rb"[\x80-\xff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file that was decoded. Line borders are those of the bytes: nothing is normalised."""
+
+    text: str
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that is left out, and why: "binary", "oversized", "generated", "minified", "lock file", "empty", …"""
+
+    reason: str
+
+
+def read_text(path: str, data: bytes, max_bytes: int = MAX_BYTES) -> Text | Skipped:
+    """Decode the bytes of the file at `path` (relative to the repository), or say why the file is left out.
+
+    UTF-8 with or without a byte order mark, UTF-16 and UTF-32 with one; other bytes with a NUL are binary; what is
+    left is one of the old encodings, guessed by charset-normalizer from a bounded piece, else Latin-1, which fits all.
+    """
+    if reason := skip_by_name(path):
+        return Skipped(reason)
+    if len(data) > max_bytes:
+        return Skipped("oversized")
+    decoded = _decode(data)
+    if decoded is None:
+        return Skipped("binary")
+    if not decoded.text or decoded.text.isspace():
+        return Skipped("empty")
+    if reason := noise.reason_to_skip(decoded.text):
+        return Skipped(reason)
+    if _is_minified(decoded.text):
+        return Skipped("minified")
+    return decoded
+
+
+def skip_by_name(path: str) -> str | None:
+    """The reason to leave a file out that its name alone gives, so that its bytes need not be read; else None."""
+    return noise.skip_by_name(path)
+
+
+def _decode(data: bytes) -> Text | None:
+    """The text of `data`, or None if it is binary."""
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            text = data.decode(encoding, errors="replace")
+            return None if _is_garbled(text) else Text(text, encoding)
+    if b"\0" in data or data.startswith(_MAGIC):
+        return None
+    head = data[:_HEAD]
+    if len(head) - len(head.translate(None, _CONTROL)) > len(head) // 10:
+        return None
+    try:
+        return Text(data.decode("utf-8"), "utf-8")
+    except UnicodeDecodeError:
+        return _decode_legacy(data)
+
+
+def _is_garbled(text: str) -> bool:
+    """Whether a text that claimed an encoding by its first bytes holds what no text holds: NULs, or mostly errors."""
+    return "\0" in text or text.count("\ufffd") > len(text) // 10
+
+
+def _decode_legacy(data: bytes) -> Text:
+    """Decode text that is not valid UTF-8 throughout."""
+    text = data.decode("utf-8", errors="replace")
+    errors = text.count("\ufffd")
+    others = len(text) - errors - len(data.translate(None, bytes(range(128, 256))))
+    if others > 4 * errors:  # UTF-8 with a few damaged bytes: a guess would turn every good character into noise
+        return Text(text, "utf-8")
+    encoding = _guess_encoding(data)
+    return Text(data.decode(encoding, errors="replace"), encoding)
+
+
+def _guess_encoding(data: bytes) -> str:
+    from charset_normalizer import from_bytes  # 40 ms to import, and hardly a repository needs it
+
+    first = _NON_ASCII.search(data)
+    start = max(0, first.start() - _HEAD // 2) if first else 0
+    best = from_bytes(data[start : start + _HEAD]).best()
+    if best is None or best.encoding in ("ascii", "utf_8"):
+        return "latin-1"
+    try:
+        data[start : start + _HEAD].decode(best.encoding)
+    except (UnicodeDecodeError, LookupError):
+        return "latin-1"
+    return best.encoding
+
+
+def _is_minified(text: str) -> bool:
+    """Whether most of the text stands in lines that no person writes or reads."""
+    if len(text) < _MIN_MINIFIED:
+        return False
+    long = sum(len(line) for line in text.split("\n") if len(line) > _LONG_LINE)
+    return 2 * long > len(text)

@@ -1,0 +1,285 @@
+"""The command line: a thin skin over `indexer.index`, `searcher.Searcher` and the store.
+
+It alone imports both halves, each inside the commands that need it, so that `kuberian search` never pays for what only
+indexing needs.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Annotated, Any
+
+import typer
+
+from kuberian.cli.here import index_words, refresh_first, repository_here
+from kuberian.cli.output import fail, print_explanations, print_json, print_results, shown_progress
+from kuberian.errors import UsageError
+
+HomeOption = Annotated[str | None, typer.Option(help="The folder that Kuberian keeps its index in.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Semantic code search that you keep: index git repositories, then ask in plain words. Offline, on one CPU.",
+)
+
+
+@app.command()
+def index(
+    path: Annotated[str, typer.Argument(help="A git repository: its folder, or an address to keep a clone of.")] = ".",
+    rev: Annotated[
+        str | None, typer.Option(help="Index this tag, branch or commit, or both ends of A..B, not the working tree.")
+    ] = None,
+    tags: Annotated[str | None, typer.Option(help="Index the tags that match this glob, as in 'v*'.")] = None,
+    model: Annotated[str | None, typer.Option(help="A BERT checkpoint folder to embed with.")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, bfloat16, int8 or auto, the fastest.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="Skip larger files. Default: 1,000,000.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Stop after this time (60s, 10m); the next run goes on.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what each file would be indexed as.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for another index run to end.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Index a git repository, or bring its index up to date."""
+    from indexer import index as run
+    from indexer import index_several
+    from indexer.run import MAX_BYTES
+    from kuberian.cli import show
+
+    limit = MAX_BYTES if max_bytes is None else max_bytes
+    if dry_run:
+        from indexer import dry_run as run_dry
+
+        print_explanations(run_dry(path, rev, limit), as_json)
+        return
+    several = tags is not None or (rev is not None and ".." in rev)
+    time = _seconds(budget)
+    with nullcontext() if quiet else shown_progress() as progress:
+        options: dict[str, Any] = {"model": model, "precision": precision, "max_bytes": limit, "wait": wait}
+        if several:
+            done = index_several(path, home, rev, tags, progress, budget=time, **options)
+        else:
+            done = [run(path, home, rev, progress=progress, budget=time, **options)]
+    if as_json:
+        print_json([report.to_dict() for report in done] if several else done[0].to_dict())
+    elif not quiet:
+        print("\n".join(show.report(report) for report in done))
+
+
+@app.command()
+def explain(
+    path: Annotated[str, typer.Argument(help="A file in a git repository.")],
+    max_bytes: Annotated[int | None, typer.Option(help="As for index.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a file is indexed as, or why it is not.
+
+    Exit status 1 if it is not.
+    """
+    from indexer import explain as examine
+    from indexer.run import MAX_BYTES
+    from kuberian.cli import show
+
+    found = examine(path, MAX_BYTES if max_bytes is None else max_bytes)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print(show.explanation(found))
+    if found.skipped:
+        raise typer.Exit(1)
+
+
+@app.command()
+def search(
+    question: Annotated[list[str], typer.Argument(help="What to look for, in plain words or as a name in code.")],
+    k: Annotated[int, typer.Option("-k", help="The number of results.")] = 10,
+    repo: Annotated[str | None, typer.Option(help="Search this repository: its name or folder.")] = None,
+    everywhere: Annotated[bool, typer.Option("--all", help="Search all repositories, also from inside one.")] = False,
+    lang: Annotated[str | None, typer.Option(help="Only these languages, with commas between.")] = None,
+    path: Annotated[str | None, typer.Option(help="Only paths that match these globs, as in .gitignore.")] = None,
+    at: Annotated[str | None, typer.Option(help="Search this indexed tag, branch or commit; * is all.")] = None,
+    lines: Annotated[int, typer.Option(min=0, help="Lines of code to show for each result on a terminal.")] = 12,
+    refresh: Annotated[
+        bool | None,
+        typer.Option("--refresh/--no-refresh", help="Index what changed first. Default: if that takes under a second."),
+    ] = None,
+    index_first: Annotated[
+        bool, typer.Option("--index", help="In a repository that is not indexed: read it first, and answer by words.")
+    ] = False,
+    why: Annotated[bool, typer.Option("--why", help="Say what made each result rank where it does.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question with the code that fits it best.
+
+    Inside an indexed repository that one is searched, elsewhere all are. In a pipe each result is one line.
+    """
+    from searcher.changes import checking
+
+    if index_first:
+        index_words(repo, home)
+    if repo is None and not everywhere:
+        repo = repository_here(home)
+    with checking(home, repo if at is None else None) as check:
+        from searcher import Searcher  # while git looks at the working tree
+
+        with Searcher(home) as searcher:
+            changed = refresh_first(check, home, refresh) if check else None
+            found = searcher.search(" ".join(question), k, repo, lang, path, at)
+    if as_json:
+        print_json({**found.to_dict(), "changed_files": changed})
+    else:
+        print_results(found, lines, why)
+    if not found.results:
+        raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 for a free one.")] = 8080,
+    home: HomeOption = None,
+) -> None:
+    """Answer questions over HTTP, as JSON, until ended: /search?q=…, /status, /healthz, /readyz.
+
+    There is no password: whoever reaches the address can ask.
+    """
+    from searcher.serving.http import serve as run
+
+    run(home, host, port, lambda address: print(f"serving on {address}", flush=True))
+
+
+@app.command()
+def when(
+    question: Annotated[list[str], typer.Argument(help="What to look for, as for search.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="The number of answers.")] = 3,
+    repo: Annotated[str | None, typer.Option(help="The repository: its name, folder or address.")] = None,
+    lang: Annotated[str | None, typer.Option(help="Only these languages, with commas between.")] = None,
+    path: Annotated[str | None, typer.Option(help="Only paths that match these globs, as in .gitignore.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say in which indexed revision the best answers came, changed and went.
+
+    `kuberian index --tags 'v*'` indexes the revisions to look at.
+    """
+    from kuberian.cli import show
+    from searcher import when as look
+
+    found = look(" ".join(question), k, home, repo or repository_here(home), lang, path)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print(show.history(found))
+    if not found.lives:
+        raise typer.Exit(fail("nothing here answers that", 1))
+
+
+@app.command()
+def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Show what is indexed, since when, and its size.
+
+    Of each repository: when and at which commit it was indexed, files, chunks and coverage.
+    """
+    from kuberian.cli import show
+    from kuberian.store.home import Home
+    from kuberian.store.status import status as describe
+
+    found = describe(Home.at(home))
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print(show.home_status(found))
+
+
+@app.command()
+def forget(
+    repo: Annotated[str, typer.Argument(help="An indexed repository: its name or folder.")],
+    home: HomeOption = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for an index run to end.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a repository out of the home, and all that only it used."""
+    from kuberian.cli.show import printable
+    from kuberian.store import repositories
+    from kuberian.store.garbage import forget_repository
+    from kuberian.store.home import Home
+
+    opened = Home.at(home)
+    opened.reader().close()  # says so if there is no home, instead of making one
+    with opened.writer(wait) as connection:
+        known = repositories.find(connection, repo)
+        gone = forget_repository(connection, opened, known.id)
+    if as_json:
+        print_json({"repository": known.name, "path": known.path, **gone.to_dict()})
+    else:
+        print(
+            f"forgot {printable(known.name)} ({printable(known.path)}): "
+            f"{gone.blobs:,} blobs, {gone.chunks:,} chunks, {gone.embeddings:,} embeddings"
+        )
+
+
+@app.command()
+def gc(
+    home: HomeOption = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for an index run to end.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Drop what no snapshot uses any more.
+
+    The home keeps contents and embeddings of files as they were before, so that going back costs nothing.
+    """
+    from kuberian.store.garbage import collect_garbage
+    from kuberian.store.home import Home
+
+    opened = Home.at(home)
+    opened.reader().close()
+    with opened.writer(wait) as connection:
+        gone = collect_garbage(connection, opened)
+    if as_json:
+        print_json(gone.to_dict())
+    else:
+        print(f"dropped {gone.blobs:,} blobs, {gone.chunks:,} chunks, {gone.embeddings:,} embeddings")
+
+
+@app.command()
+def doctor(
+    check: Annotated[bool, typer.Option("--check", help="Read all of the index and say what is damaged.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what Kuberian runs on: the engine and versions.
+
+    With --check, whether the index is sound; exit status 3 if not.
+    """
+    from kuberian.cli.doctor import check_home, examine
+
+    found = check_home(home) if check else examine()
+    if as_json:
+        print_json(found)
+    else:
+        for name, value in found.items():
+            print(f"{name:<12}{value}")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from kuberian import __version__
+
+    print(f"kuberian {__version__}")
+
+
+def _seconds(text: str | None) -> float | None:
+    """Return a time as typed, `90`, `60s`, `10m` or `1h`, in seconds."""
+    if text is None:
+        return None
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+    try:
+        return float(number) * unit
+    except ValueError:
+        raise UsageError(f"{text!r} is no time: write it as 60s, 10m or 1h") from None

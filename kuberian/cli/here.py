@@ -1,0 +1,83 @@
+"""The repository that the user is in: known, read first, brought up to date before it is searched."""
+
+from __future__ import annotations
+
+from contextlib import closing, nullcontext
+from typing import TYPE_CHECKING
+
+from kuberian.cli.output import shown_progress, tell
+from kuberian.errors import HomeError, KuberianError, UsageError
+
+if TYPE_CHECKING:
+    from searcher.changes import Check
+
+# A search indexes what changed before it answers where that is expected to take no longer (searcher/changes.py).
+REFRESH_SECONDS = 1.0
+
+
+def repository_here(home: str | None) -> str | None:
+    """Return the folder of the indexed repository that we are in, or None; says so if we are in one that is not."""
+    from kuberian.settings import enclosing_repository
+    from kuberian.store.home import Home, database_errors
+    from kuberian.store.repositories import at_folder
+
+    root = enclosing_repository()
+    if root is None:
+        return None
+    opened = Home.at(home)
+    if opened.is_new():
+        raise HomeError(f"nothing is indexed in {opened.folder} yet: run `kuberian index .` first, or add --index")
+    with closing(opened.reader()) as connection, database_errors(opened):
+        known = at_folder(connection, root)
+    if known is None:
+        tell("this repository is not indexed: `kuberian index .`, or add --index; searching the others")
+        return None
+    return known.path
+
+
+def index_words(repo: str | None, home: str | None) -> None:
+    """Run the first phase of indexing for a repository that the home does not know yet."""
+    from kuberian.settings import enclosing_repository
+    from kuberian.store.home import Home
+    from kuberian.store.repositories import find_all
+
+    folder = repo or enclosing_repository()
+    if folder is None:
+        raise UsageError("--index indexes the repository that you are in, and this is none: go there, or give --repo")
+    opened = Home.at(home)
+    if not opened.is_new():
+        with closing(opened.reader()) as connection:
+            if find_all(connection, str(folder)):
+                return
+    from indexer import index as run
+
+    with shown_progress() as progress:
+        run(folder, home, progress=progress, meaning=False)
+
+
+def refresh_first(check: Check, home: str | None, asked: bool | None) -> int | None:
+    """Index what changed in the working tree, if that was asked for or is quickly done; else say that it changed.
+
+    Returns the number of changed files that the index does not have, or None where git did not say.
+    """
+    changes = check.changes()
+    if changes is None or not changes.paths:
+        return None if changes is None else 0
+    count = len(changes.paths)
+    reason = "--refresh indexes them first"
+    if asked or (asked is None and changes.seconds <= REFRESH_SECONDS):
+        from indexer import index as run
+
+        try:
+            with shown_progress() if asked else nullcontext() as progress:
+                budget = None if asked else 2 * REFRESH_SECONDS
+                meaning = asked or check.embedded  # what only --index read is not embedded while somebody waits
+                done = run(check.root, home, progress=progress, budget=budget, meaning=meaning)
+            if done.files_indexed or asked:
+                return 0
+        except KuberianError as error:
+            if asked:
+                raise
+            reason = str(error)
+    tell(f"{count:,} file{'s' if count > 1 else ''} changed since this was indexed: {reason}")
+    return count

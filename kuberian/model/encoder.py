@@ -1,0 +1,186 @@
+"""Texts to unit vectors."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+from kuberian.cores import available_cores
+from kuberian.errors import UsageError
+from kuberian.model.bert import fold, open_embeddings, pool
+from kuberian.model.checkpoint import QUANTIZED, open_checkpoint
+from kuberian.model.engines.choose import make_engine
+from kuberian.model.safetensors_file import Array
+from kuberian.model.tokens import Tokens
+
+if TYPE_CHECKING:
+    from kuberian.model.engines import Worker
+
+Result = TypeVar("Result")
+
+# Texts that are tokenized and sorted by length at a time: bounds the memory whatever the number of texts.
+WINDOW = 2048
+
+
+class Encoder:
+    """Embeds texts with a BERT checkpoint.
+
+    checkpoint: a folder with config.json, tokenizer.json, model.safetensors; None is the bundled all-MiniLM-L6-v2.
+    precision: "float32" (exact), "bfloat16", "int8", or "auto": KUBERIAN_PRECISION if set, else int8 where the CPU,
+        the installed libraries and the checkpoint allow it, else float32.
+    threads: how many texts are worked on at a time; None is one per core that this process may use.
+    engine: "auto", or by name "onednn", "mkl" or "numpy".
+    calibration: file that `calibrate` wrote, for int8 with a checkpoint whose folder has none.
+
+    Raises CheckpointError for a bad checkpoint, EngineError for an engine or a precision that was asked for and cannot
+    be had here, UsageError for an unknown one.
+
+    Attributes: dimension (of the vectors), name (of the checkpoint), precision, engine and reason (for people: what
+    runs and why), max_tokens (what is beyond them in a text is not read).
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path | str | None = None,
+        precision: str = "auto",
+        threads: int | None = None,
+        engine: str = "auto",
+        calibration: Path | None = None,
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads must be at least 1, not {threads}")
+        self._checkpoint = open_checkpoint(checkpoint)
+        config = self._checkpoint.config
+        # The tokenizer takes 20 ms, a third of the start, and leaves Python's lock to others meanwhile.
+        tokens = Background(lambda: Tokens(self._checkpoint.tokenizer_file, config.vocabulary, config.max_tokens))
+        shipped = self._checkpoint.folder / QUANTIZED
+        quantized = shipped if shipped.is_file() else calibration
+        self._engine, choice = make_engine(self._checkpoint, precision, engine, quantized)
+        self._tokens = tokens.result()
+        self._threads = threads or available_cores()
+        self._workers: list[Worker] = []
+        self.name = self._checkpoint.name
+        self.dimension = config.hidden
+        self.max_tokens = config.max_tokens
+        self.precision = self._engine.precision
+        self.engine = self._engine.description
+        self.reason = choice.reason
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex digest of all that decides a text's vector but precision: weights, tokenizer, pooling, max_tokens.
+
+        The same for every precision: their vectors lie in one space, with cosines above 0.99 between the vectors of
+        one text, so that a question and the chunks it is compared with may have been embedded differently.
+        """
+        return self._checkpoint.fingerprint()
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, special ones included; a text with more than max_tokens is cut."""
+        return self._tokens.count(texts)
+
+    def encode(self, texts: Sequence[str]) -> Array:
+        """Embed texts, in order, as unit vectors: float32 [len(texts), dimension].
+
+        A text's vector does not depend on the other texts or on the number of threads (differences below 1e-6).
+        Safe to call from several threads. Raises UsageError if given one str instead of a list of them.
+        """
+        if isinstance(texts, str):
+            raise UsageError("encode() takes a list of texts, not one text")
+        out = np.empty((len(texts), self.dimension), np.float32)
+        for start in range(0, len(texts), WINDOW):
+            sequences = self._tokens.encode(texts[start : start + WINDOW])
+            order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
+            batches = self._engine.batches([len(sequences[i]) for i in order])
+            self._run([[order[i] for i in batch] for batch in batches], sequences, out[start:])
+        return out
+
+    def calibrate(self, texts: Sequence[str], file: Path) -> None:
+        """Write this checkpoint's eight-bit form, fit to some texts: some hundred chunks are enough.
+
+        Runs in float32, at some 10 texts a second. Each text also counts as the few words it begins with: questions are
+        as short, and short texts have larger activations.
+        """
+        from kuberian.model.engines.blas_threads import OneBlasThread
+        from kuberian.model.int8.calibration import calibrate
+        from kuberian.model.int8.quantization import quantize_model
+        from kuberian.model.int8.quantized_file import save
+
+        model = fold(self._checkpoint)
+        short = [" ".join(text.split()[: 1 + i % 8]) for i, text in enumerate(texts)]
+        seen = calibrate(open_embeddings(self._checkpoint), model, self._tokens.encode([*texts, *short]))
+        with OneBlasThread():
+            save(quantize_model(model, seen), self.fingerprint, file)
+
+    def _run(self, batches: list[list[int]], sequences: list[list[int]], out: Array) -> None:
+        """Embed the sequences, batch by batch, into rows of out, in this thread and as many others as there may be."""
+        waiting = deque(batches)
+
+        def work() -> None:
+            # A thread takes its next batch itself: one that hands them out would take a core, each time, from these.
+            with self._worker() as worker:
+                while True:
+                    try:
+                        batch = waiting.popleft()
+                    except IndexError:
+                        return
+                    vectors = worker.token_vectors([sequences[i] for i in batch])
+                    out[batch] = pool(vectors, self._checkpoint.config.pooling)
+
+        helpers = min(self._threads, len(batches)) - 1
+        if helpers < 1:
+            work()
+            return
+        from concurrent.futures import ThreadPoolExecutor  # 8 ms that one question need not pay
+
+        with ThreadPoolExecutor(helpers) as threads:
+            helping = [threads.submit(work) for _ in range(helpers)]
+            try:
+                work()
+            finally:
+                waiting.clear()  # nothing is begun after an error, or Ctrl-C
+            for future in helping:
+                future.result()
+
+    @contextmanager
+    def _worker(self) -> Iterator[Worker]:
+        """One thread's share of the engine, of which there are no more than ever worked at a time."""
+        try:
+            worker = self._workers.pop()  # atomic, like append
+        except IndexError:
+            worker = self._engine.worker()
+        try:
+            yield worker
+        finally:
+            self._workers.append(worker)
+
+
+class Background(threading.Thread, Generic[Result]):
+    """Calls a function in a thread of its own."""
+
+    def __init__(self, function: Callable[[], Result]) -> None:
+        super().__init__()
+        self._function = function
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Call, and keep what comes of it."""
+        try:
+            self._result = self._function()
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> Result:
+        """Wait, and return what the function returned or raise what it raised."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        return self._result

@@ -1,0 +1,1 @@
+"""Numeric libraries through ctypes: how each is found, refused and called."""
