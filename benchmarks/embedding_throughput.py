@@ -40,7 +40,7 @@ def passages_of(path: str, content: bytes) -> list[str]:
     """Passages of one file, cut as an index run cuts it; none if it is no text."""
     done = cut_file(path, content)
     lines = lines_of(done.text)
-    return [passage(c, slice_lines(lines, c.start_line, c.end_line), done.language) for c in done.chunks]
+    return [passage(c, slice_lines(lines, c.start_line, c.end_line)) for c in done.chunks]
 
 
 def passages(repository: Path, count: int) -> list[str]:

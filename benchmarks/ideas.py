@@ -19,7 +19,7 @@ from searcher.evidence.lexical import path_terms, positions, references
 from searcher.evidence.stems import Stemmer
 from searcher.question import STOPWORDS, Question
 from searcher.scope import Scope
-from searcher.searcher import Searcher, _question_encoder
+from searcher.searcher import Searcher, View, _question_encoder
 
 
 class Asked(NamedTuple):
@@ -202,9 +202,9 @@ def _if_a_name(features: Floats, is_name: bool) -> Floats:
 
 
 def _content_words(asked_of: Callable[..., Any]) -> Callable[..., Any]:
-    def embed(self: Searcher, model_id: int, text: str) -> Any:
+    def embed(self: Searcher, view: View, text: str) -> Any:
         content = [word for word in text.split() if word.lower().strip("?.,") not in STOPWORDS]
-        return asked_of(self, model_id, " ".join(content) or text)
+        return asked_of(self, view, " ".join(content) or text)
 
     return embed
 
@@ -247,10 +247,10 @@ def _expansion(count: int) -> Callable[[Asked], Asked]:
 
 def _nearest_vectors(asked: Asked, model_id: int, count: int) -> tuple[Ids, Floats]:
     found = asked.vectors[model_id]
-    ids, _ = found.nearest(asked.embedded[model_id], asked.scope.embedded(model_id).distinct, count)
+    distinct = asked.scope.embedded(model_id).distinct
+    ids, _ = found.nearest(asked.connection, asked.embedded[model_id], distinct, count)
     ids = np.sort(ids)
-    found.exact.cosines(ids, asked.embedded[model_id])  # reads them
-    return ids, found.exact._vectors[found.exact._row_of[ids]]
+    return ids, found.exact.vectors(asked.connection, ids)
 
 
 IDEAS: dict[str, Idea] = {
@@ -282,10 +282,12 @@ IDEAS: dict[str, Idea] = {
         replaced={"searcher.question.Question.about": lambda self, repository: self}
     ),
     "content words alone in the vector": Idea(
-        replaced={"searcher.searcher.Searcher._embed": _content_words(Searcher._embed)}
+        replaced={"searcher.searcher.Searcher.embed": _content_words(Searcher.embed)}
     ),
     "the question in float32": Idea(
-        replaced={"searcher.searcher._question_encoder": lambda path, precision: _question_encoder(path, "float32")}
+        replaced={
+            "searcher.searcher._question_encoder": lambda model: _question_encoder(replace(model, precision="float32"))
+        }
     ),
     "200 nearest chunks, 40 files of each kind": Idea(
         replaced={"searcher.evidence.meaning.NEAREST": 200, "searcher.evidence.features.PROPOSED": 40}

@@ -24,9 +24,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.reindex import QUESTIONS
 from kuberian import Encoder
-from kuberian.store.home import Home, transaction
+from kuberian.store.arrays import STORED
+from kuberian.store.connection import transaction
+from kuberian.store.home import Home
 from kuberian.store.vector_files import write_files
-from kuberian.store.vectors import SIGNS_SHARE, STORED, Vectors
+from kuberian.store.vectors import SIGNS_SHARE, Vectors
 from searcher.evidence.meaning import NEAREST
 from tests.sdists import CACHE
 
@@ -73,19 +75,21 @@ def fill(connection: sqlite3.Connection, home: Home, vectors: np.ndarray, rows: 
     write_files(connection, home, 1, exact_rows=0)
 
 
-def recall(exact: Vectors, signs: Vectors, questions: np.ndarray, allowed: np.ndarray, k: int) -> float:
+def recall(
+    connection: sqlite3.Connection, exact: Vectors, signs: Vectors, questions: np.ndarray, allowed: np.ndarray, k: int
+) -> float:
     shares = []
     for question in questions:
-        wanted = set(exact.nearest(question, allowed, k)[0].tolist())
-        shares.append(len(wanted & set(signs.nearest(question, allowed, k)[0].tolist())) / len(wanted))
+        wanted = set(exact.nearest(connection, question, allowed, k)[0].tolist())
+        shares.append(len(wanted & set(signs.nearest(connection, question, allowed, k)[0].tolist())) / len(wanted))
     return statistics.mean(shares)
 
 
-def milliseconds(vectors: Vectors, questions: np.ndarray, allowed: np.ndarray) -> float:
+def milliseconds(connection: sqlite3.Connection, vectors: Vectors, questions: np.ndarray, allowed: np.ndarray) -> float:
     taken = []
     for question in [*questions[:3], *questions]:
         started = time.perf_counter()
-        vectors.nearest(question, allowed, NEAREST)
+        vectors.nearest(connection, question, allowed, NEAREST)
         taken.append(1000 * (time.perf_counter() - started))
     return statistics.median(taken[3:])
 
@@ -114,10 +118,10 @@ def main() -> None:
                 signs = Vectors(connection, home, 1, dimension, exact_rows=0)
                 for step in (1, 3):
                     allowed = np.arange(1, rows + 1, step)
-                    times = [milliseconds(found, questions, allowed) for found in (exact, signs)]
+                    times = [milliseconds(connection, found, questions, allowed) for found in (exact, signs)]
                     line = f"{rows:>10,}{len(allowed):>10,}{times[0]:>10.2f}{times[1]:>10.2f}"
                     if rows == len(vectors):
-                        shares = [recall(exact, signs, questions, allowed, k) for k in (10, NEAREST)]
+                        shares = [recall(connection, exact, signs, questions, allowed, k) for k in (10, NEAREST)]
                         line += f"{shares[0]:>11.4f}{shares[1]:>12.4f}"
                     print(line, flush=True)
 

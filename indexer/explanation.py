@@ -46,7 +46,7 @@ def explain(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Explana
         found = next((tree_file for tree_file in files if tree_file.path == name), None)
         if found is None:
             return Explanation(name, _why_unknown(repository, inside, name), None, [], [])
-        return _explain(repository, found, Verdicts(repository, files), max_bytes)
+        return _explain(repository, found, Verdicts(repository, files, max_bytes))
     finally:
         repository.close()
 
@@ -57,26 +57,25 @@ def dry_run(path: str | os.PathLike[str], revision: str | None = None, max_bytes
     try:
         revision = "HEAD" if repository.bare and revision is None else revision
         files = repository.files(repository.resolve(revision) if revision else None)
-        verdicts = Verdicts(repository, files)
-        return [_explain(repository, file, verdicts, max_bytes) for file in files]
+        verdicts = Verdicts(repository, files, max_bytes)
+        return [_explain(repository, file, verdicts) for file in files]
     finally:
         repository.close()
 
 
-def _explain(repository: Repository, file: TreeFile, verdicts: Verdicts, max_bytes: int) -> Explanation:
-    labels = verdicts.labels(file).split()
-    if reason := verdicts.skip(file):
-        return Explanation(file.path, reason, None, labels, [])
-    if repository.size(file) > max_bytes:
-        return Explanation(file.path, "oversized", None, labels, [])
+def _explain(repository: Repository, file: TreeFile, verdicts: Verdicts) -> Explanation:
+    verdict = verdicts.of(file)
+    labels = verdict.labels.split()
+    if verdict.skipped:
+        return Explanation(file.path, verdict.skipped, None, labels, [])
     try:
         read = repository.read(file)
     except MissingObjectError:
         return Explanation(file.path, MISSING_OBJECT, None, labels, [])
     if read is None:
         return Explanation(file.path, "gone", None, labels, [])
-    done = cut_file(file.path, read[0])
-    return Explanation(file.path, done.skipped, None if done.skipped else done.language, labels, done.chunks)
+    cut = cut_file(file.path, read[0])
+    return Explanation(file.path, cut.skipped, None if cut.skipped else cut.language, labels, cut.chunks)
 
 
 def _why_unknown(repository: Repository, file: Path, name: str) -> str:

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 
 from indexer.deadline import Deadline
-from indexer.meaning.missing import missing_of_files
 from indexer.meaning.model import ModelChoice, choose_model, model_row, open_encoder
 from indexer.report import IndexReport, Progress
 from indexer.snapshot import SnapshotCounts, take_snapshot
@@ -16,8 +15,12 @@ from kuberian.errors import UsageError
 from kuberian.git.address import is_address
 from kuberian.git.mirror import fetch
 from kuberian.git.repository import Repository, Revision
+from kuberian.store import repositories, snapshots
+from kuberian.store.connection import transaction
 from kuberian.store.fulltext import check_words
 from kuberian.store.home import Home
+from kuberian.store.passages import of_files_without_embedding
+from kuberian.store.snapshots import Coverage
 from kuberian.store.vector_rows import are_behind
 
 # Files of more bytes are data far more often than code that anyone wrote.
@@ -69,10 +72,10 @@ def index(
             elif meaning:
                 done = _embed(connection, opened, counts, choice, progress, deadline)
             else:
-                done = _embedded(connection, counts.snapshot_id)
-            name = _name(connection, counts.snapshot_id) if counts else repository.name
+                done = _Meaning.of(snapshots.coverage(connection, counts.snapshot_id))
+            known = repositories.at_folder(connection, repository.root)
         return IndexReport(
-            repository=name,
+            repository=known.name if known else repositories.name_of(repository.root),
             path=str(repository.root),
             revision=wanted.commit,
             head=wanted.commit or repository.head,
@@ -98,6 +101,10 @@ class _Meaning:
     reused: int = 0
     coverage: float = 0.0
 
+    @classmethod
+    def of(cls, coverage: Coverage, embedded: int = 0) -> _Meaning:
+        return cls(coverage.chunks, embedded, coverage.embeddings - embedded, coverage.share)
+
 
 def _embed(
     connection: sqlite3.Connection,
@@ -109,57 +116,32 @@ def _embed(
 ) -> _Meaning:
     snapshot_id = counts.snapshot_id
     if choice.known is not None:
-        done = _embedded(connection, snapshot_id, choice.known)
-        if done.coverage == 1 and not missing_of_files(connection, choice.known, snapshot_id):
+        coverage = snapshots.coverage(connection, snapshot_id, choice.known)
+        if coverage.share == 1 and not of_files_without_embedding(connection, choice.known, snapshot_id):
             _use_model(connection, snapshot_id, choice.known, complete=True)
             if are_behind(connection, home, choice.known):
                 _write_files(connection, home, choice.known)
-            return done  # without loading a model, or NumPy
-    from indexer.meaning.embed import embed_files, embed_missing
+            return _Meaning.of(coverage)  # without loading a model, or NumPy
+    from indexer.meaning.embed import embed_chunks, embed_files
 
     encoder = open_encoder(connection, home, snapshot_id, choice)
     model_id = model_row(connection, encoder, choice.checkpoint)
     _use_model(connection, snapshot_id, model_id, complete=False)
     embed_files(connection, encoder, model_id, snapshot_id, deadline)
-    embedded = embed_missing(connection, encoder, model_id, snapshot_id, progress, deadline)
-    done = _embedded(connection, snapshot_id, model_id, embedded)
-    if done.coverage == 1:
+    embedded = embed_chunks(connection, encoder, model_id, snapshot_id, progress, deadline)
+    coverage = snapshots.coverage(connection, snapshot_id, model_id)
+    if coverage.share == 1:
         _use_model(connection, snapshot_id, model_id, complete=True)
     _write_files(connection, home, model_id)
-    return done
+    return _Meaning.of(coverage, embedded)
+
+
+def _use_model(connection: sqlite3.Connection, snapshot_id: int, model_id: int, *, complete: bool) -> None:
+    with transaction(connection):
+        snapshots.use_model(connection, snapshot_id, model_id, complete=complete)
 
 
 def _write_files(connection: sqlite3.Connection, home: Home, model_id: int) -> None:
     from kuberian.store.vector_files import write_files
 
     write_files(connection, home, model_id)
-
-
-def _embedded(
-    connection: sqlite3.Connection, snapshot_id: int, model_id: int | None = None, embedded: int = 0
-) -> _Meaning:
-    """Count the snapshot's chunks and their embeddings under a model, or under the one that it is searched with."""
-    chunks, covered, passages = connection.execute(
-        """
-        SELECT count(*), count(embeddings.id), count(DISTINCT embeddings.id)
-        FROM snapshots JOIN snapshot_files ON snapshot_id = snapshots.id
-        JOIN chunks ON chunks.blob_id = snapshot_files.blob_id
-        LEFT JOIN embeddings ON embeddings.passage = chunks.passage
-            AND embeddings.model_id = coalesce(?, snapshots.model_id)
-        WHERE snapshots.id = ?
-        """,
-        (model_id, snapshot_id),
-    ).fetchone()
-    return _Meaning(chunks, embedded, passages - embedded, covered / chunks if chunks else 1.0)
-
-
-def _use_model(connection: sqlite3.Connection, snapshot_id: int, model_id: int, *, complete: bool) -> None:
-    """Let searches of the snapshot use the model; one that replaces another only when its embeddings are complete."""
-    connection.execute(
-        "UPDATE snapshots SET model_id = ? WHERE id = ? AND (model_id IS NULL OR ?)", (model_id, snapshot_id, complete)
-    )
-
-
-def _name(connection: sqlite3.Connection, snapshot_id: int) -> str:
-    query = "SELECT name FROM repositories JOIN snapshots ON repository_id = repositories.id WHERE snapshots.id = ?"
-    return str(connection.execute(query, (snapshot_id,)).fetchone()[0])

@@ -20,8 +20,10 @@ from pathlib import Path
 from kuberian.errors import RepositoryError
 from kuberian.git.command import Git
 from kuberian.git.status import STATUS, Stamp, parse_status, stamps
-from kuberian.store.home import Home, database_errors
-from kuberian.store.paths import from_column, to_column
+from kuberian.store import repositories, snapshots
+from kuberian.store.connection import database_errors
+from kuberian.store.home import Home
+from kuberian.store.snapshots import Snapshot
 
 # Longer than git takes for a hundred thousand files; what is asked of it must not hold a search up for good.
 TIMEOUT_SECONDS = 5.0
@@ -49,14 +51,11 @@ class Changes:
 class Check:
     """A look at a snapshot's working tree that goes on while something else is done."""
 
-    def __init__(self, connection: sqlite3.Connection, snapshot_id: int, root: Path) -> None:
-        self._connection, self._snapshot, self.root = connection, snapshot_id, root
-        self._head, dirty, model_id = connection.execute(
-            "SELECT head, dirty, model_id FROM snapshots WHERE id = ?", (snapshot_id,)
-        ).fetchone()
-        self.embedded = model_id is not None  # or begun to be
+    def __init__(self, connection: sqlite3.Connection, snapshot: Snapshot) -> None:
+        self._connection, self._snapshot, self.root = connection, snapshot, snapshot.root
+        self.embedded = snapshot.model_id is not None  # or begun to be
         self._then: dict[str, Stamp] = {
-            path: tuple(stamp) if stamp else None for path, stamp in json.loads(dirty or "{}").items()
+            path: tuple(stamp) if stamp else None for path, stamp in json.loads(snapshot.dirty or "{}").items()
         }
         self._started = time.monotonic()
         self._git = self._start(*STATUS)
@@ -78,9 +77,9 @@ class Check:
 
     def _between(self, head: str) -> dict[str, str | None] | None:
         """Return the paths that differ between the indexed HEAD and the present one, with their object ids now."""
-        if head == self._head:
+        if head == self._snapshot.head:
             return {}
-        git = self._start("diff-tree", "-r", "-z", "--no-renames", self._head, head)
+        git = self._start("diff-tree", "-r", "-z", "--no-renames", self._snapshot.head, head)
         output = self._output(git)
         if output is None:
             return None
@@ -92,14 +91,7 @@ class Check:
         return found
 
     def _is_indexed(self, path: str, oid: str | None) -> bool:
-        row = self._connection.execute(
-            """
-            SELECT oid FROM snapshot_files JOIN paths ON paths.id = path_id LEFT JOIN blobs ON blobs.id = blob_id
-            WHERE snapshot_id = ? AND path = ?
-            """,
-            (self._snapshot, to_column(path)),
-        ).fetchone()
-        return (row[0] if row else None) == oid
+        return snapshots.indexed_as(self._connection, self._snapshot.id, path) == oid
 
     def _start(self, *command: str) -> subprocess.Popen[bytes] | None:
         try:
@@ -126,22 +118,14 @@ def checking(home: str | os.PathLike[str] | None, repository: str | None) -> Ite
 
     `repository` is a name or folder, as for a search. Raises HomeError, RepositoryError or UsageError as that does.
     """
-    from kuberian.store.repositories import find
-
     if repository is None:
         yield None
         return
     opened = Home.at(home)
     with closing(opened.reader()) as connection:
         with database_errors(opened):
-            row = connection.execute(
-                """
-                SELECT snapshots.id, path FROM snapshots JOIN repositories ON repositories.id = repository_id
-                WHERE repository_id = ? AND kind = 'worktree'
-                """,
-                (find(connection, repository).id,),
-            ).fetchone()
-        yield Check(connection, row[0], Path(from_column(row[1]))) if row else None
+            indexed = snapshots.worktree(connection, repositories.find(connection, repository).id)
+        yield Check(connection, indexed) if indexed else None
 
 
 def _size(path: Path) -> int:

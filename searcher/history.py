@@ -18,10 +18,10 @@ from typing import Any
 
 from kuberian.errors import UsageError
 from kuberian.git.command import Git
-from kuberian.store import repositories
-from kuberian.store.home import Home, database_errors
-from kuberian.store.paths import from_column, to_column
-from kuberian.store.texts import inflate
+from kuberian.store import blobs, chunks, repositories, snapshots
+from kuberian.store.home import Home
+from kuberian.store.repositories import KnownRepository
+from searcher.readers import Readers
 from searcher.results import Result
 from searcher.scope import EVERY_REVISION
 from searcher.searcher import Searcher
@@ -89,40 +89,28 @@ def when(
 
     `repository` may be left out where the home has only one. Raises what `Searcher.search` does.
     """
-    opened = Home.at(home)
-    with Searcher(home) as searcher, database_errors(opened):
-        connection = opened.reader()
-        try:
-            known = _repository(connection, repository)
-            moments = _moments(connection, known)
-            results = searcher.search(question, LOOKED_AT, known.path, language, path, EVERY_REVISION).results
-            lives = _lives(connection, moments, results, k)
-        finally:
-            connection.close()
+    with Searcher(home) as searcher, Readers(Home.at(home)) as readers, readers.lend() as reader, reader.one_state():
+        known = _repository(reader.connection, repository)
+        moments = _moments(reader.connection, known)
+        results = searcher.search(question, LOOKED_AT, known.path, language, path, EVERY_REVISION).results
+        lives = _lives(reader.connection, moments, results, k)
     return History(question, known.name, tuple(moments.values()), tuple(lives))
 
 
-def _repository(connection: sqlite3.Connection, asked: str | None) -> repositories.KnownRepository:
+def _repository(connection: sqlite3.Connection, asked: str | None) -> KnownRepository:
     if asked is not None:
         return repositories.find(connection, asked)
-    names = [row[0] for row in connection.execute("SELECT name FROM repositories ORDER BY name")]
+    names = [known.name for known in repositories.everyone(connection)]
     if len(names) > 1:
         raise UsageError(f"there are {len(names)} repositories in the home: name one with --repo ({', '.join(names)})")
     return repositories.find(connection, names[0] if names else "")
 
 
-def _moments(connection: sqlite3.Connection, known: repositories.KnownRepository) -> dict[int, Moment]:
+def _moments(connection: sqlite3.Connection, known: KnownRepository) -> dict[int, Moment]:
     """Return the snapshots of a repository in the order of its history, the working tree last."""
-    rows = connection.execute(
-        "SELECT id, kind, revision, indexed_at FROM snapshots WHERE repository_id = ?", (known.id,)
-    ).fetchall()
-    commits = _commits(Path(known.path), [row[2] for row in rows if row[1] == "commit"])
-    found = []
-    for snapshot_id, kind, revision, indexed_at in rows:
-        if kind == "worktree":
-            found.append((snapshot_id, Moment(None, (), indexed_at)))
-        else:
-            found.append((snapshot_id, commits.get(revision, Moment(revision, (), indexed_at))))
+    indexed = snapshots.all_of(connection, known.id)
+    commits = _commits(known.root, [one.revision for one in indexed if one.revision])
+    found = [(one.id, commits.get(one.revision or "", Moment(one.revision, (), one.indexed_at))) for one in indexed]
 
     def older(one: tuple[int, Moment], other: tuple[int, Moment]) -> int:
         a, b = one[1], other[1]
@@ -130,7 +118,7 @@ def _moments(connection: sqlite3.Connection, known: repositories.KnownRepository
             return (a.revision is None) - (b.revision is None)
         if a.date != b.date:
             return -1 if a.date < b.date else 1
-        return -1 if _git(Path(known.path), "merge-base", "--is-ancestor", a.revision, b.revision) is not None else 1
+        return -1 if _git(known.root, "merge-base", "--is-ancestor", a.revision, b.revision) is not None else 1
 
     return dict(sorted(found, key=cmp_to_key(older)))
 
@@ -197,42 +185,27 @@ def _life(moments: dict[int, Moment], result: Result, sightings: dict[int, _Sigh
 
 def _named(connection: sqlite3.Connection, moments: dict[int, Moment], result: Result) -> dict[int, _Sighting]:
     """Find a thing by its name: at its path, else in a file that is called the same."""
-    rows = connection.execute(
-        """
-        SELECT snapshot_id, path, start_line, chunks.passage FROM chunks
-        JOIN snapshot_files USING(blob_id) JOIN paths ON paths.id = path_id
-        WHERE symbol = ? AND kind = ? ORDER BY snapshot_id, path, start_line
-        """,
-        (result.symbol, result.kind),
-    ).fetchall()
-    found: dict[int, list[tuple[str, int, bytes]]] = {}
-    for snapshot, stored, start_line, passage in rows:
-        path = from_column(stored)
-        if snapshot in moments and path.rpartition("/")[2] == result.path.rpartition("/")[2]:
-            found.setdefault(snapshot, []).append((path, start_line, passage))
+    found: dict[int, list[chunks.Sighting]] = {}
+    for seen in chunks.named(connection, result.symbol or "", result.kind):
+        if seen.snapshot_id in moments and seen.path.rpartition("/")[2] == result.path.rpartition("/")[2]:
+            found.setdefault(seen.snapshot_id, []).append(seen)
     sightings = {}
     for snapshot, places in found.items():
-        path = result.path if any(place[0] == result.path for place in places) else places[0][0]
-        here = [place for place in places if place[0] == path]
-        sightings[snapshot] = _Sighting(path, here[0][1], frozenset(place[2] for place in here))
+        path = result.path if any(place.path == result.path for place in places) else places[0].path
+        here = [place for place in places if place.path == path]
+        sightings[snapshot] = _Sighting(path, here[0].start_line, frozenset(place.passage for place in here))
     return sightings
 
 
 def _unnamed(connection: sqlite3.Connection, moments: dict[int, Moment], result: Result) -> dict[int, _Sighting]:
     """Find a thing by its text, in the file at its path."""
-    rows = connection.execute(
-        """
-        SELECT snapshot_id, blob_id, content FROM snapshot_files
-        JOIN paths ON paths.id = path_id JOIN blobs ON blobs.id = blob_id WHERE path = ?
-        """,
-        (to_column(result.path),),
-    )
     starts: dict[int, int] = {}
     sightings = {}
-    for snapshot, blob, content in rows:
-        if blob not in starts:
-            before, found, _ = inflate(content).replace("\r\n", "\n").partition(result.text)
-            starts[blob] = before.count("\n") + 1 if found else 0
-        if snapshot in moments and starts[blob]:
-            sightings[snapshot] = _Sighting(result.path, starts[blob], frozenset())
+    for seen in blobs.at_path(connection, result.path):
+        if seen.blob_id not in starts:
+            text = "\n".join(blobs.text(connection, seen.blob_id).lines)
+            before, found, _ = text.partition(result.text)
+            starts[seen.blob_id] = before.count("\n") + 1 if found else 0
+        if seen.snapshot_id in moments and starts[seen.blob_id]:
+            sightings[seen.snapshot_id] = _Sighting(result.path, starts[seen.blob_id], frozenset())
     return sightings

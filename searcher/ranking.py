@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from kuberian.store.vectors import Floats
+from kuberian.store.arrays import Floats
 from searcher.evidence.features import CHUNK, FILE, Candidates
 
 # The results that are for an overview, of different files if they can be; those after them are for reading on.

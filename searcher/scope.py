@@ -6,24 +6,29 @@ Filters are applied before candidates are looked for, never to the best k afterw
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kuberian.errors import RepositoryError, UsageError
 from kuberian.git.command import Git
-from kuberian.store import repositories
-from kuberian.store.paths import from_column
-from kuberian.store.vectors import STORED, Floats, Ids
+from kuberian.store import chunks, embeddings, models, repositories, snapshots
+from kuberian.store.arrays import Floats, Ids
+from kuberian.store.blobs import languages as all_languages
+from kuberian.store.snapshots import Snapshot
 
 Positions = npt.NDArray[np.intp]
 
 # Positions that are kept of terms: 16 MB.
 REMEMBERED = 1 << 21
+
+# What a chunk takes in eight arrays, those that are made later included, and a place of a file as an object with its
+# path and its share of arrays and lists.
+CHUNK_BYTES = 64
+PLACE_BYTES = 400
 
 # As `at`: all indexed revisions at once, and the working tree.
 EVERY_REVISION = "*"
@@ -37,17 +42,6 @@ class Filters:
     language: str | None = None
     path: str | None = None
     at: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A snapshot that is searched. `root` is the repository's folder; `revision` is None for the working tree."""
-
-    id: int
-    repository: str
-    root: Path
-    revision: str | None
-    model_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +79,14 @@ class Postings:
 
     anywhere: Positions
     named: Positions
-    told: Positions
+    described: Positions
 
 
 class KnownPostings:
-    """The postings of terms that were looked up, for the next question that has them."""
+    """The postings of terms that were looked up, for the next question that has them, in any thread."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._of: dict[str, Postings] = {}
         self._size = 0
 
@@ -101,12 +96,13 @@ class KnownPostings:
 
     def keep(self, term: str, found: Postings) -> None:
         """Remember those of a term, and forget all others once they take much room."""
-        size = len(found.anywhere) + len(found.named) + len(found.told)
-        if self._size + size > REMEMBERED:
-            self._of.clear()
-            self._size = 0
-        self._of[term] = found
-        self._size += size
+        size = len(found.anywhere) + len(found.named) + len(found.described)
+        with self._lock:
+            if self._size + size > REMEMBERED:
+                self._of.clear()
+                self._size = 0
+            self._of[term] = found
+            self._size += size
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,75 +146,63 @@ class Scope:
         return self._embedded[model_id]
 
     @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        vectors = sum(both.paths.nbytes + both.outlines.nbytes for both in self.vectors.values())
+        return CHUNK_BYTES * len(self.chunks) + PLACE_BYTES * sum(map(len, self.places)) + vectors
+
+    @property
     def coverage(self) -> float:
         """The share of the chunks that have an embedding."""
         return float(np.count_nonzero(self.embeddings)) / len(self.chunks) if len(self.chunks) else 1.0
 
 
-def snapshots(connection: sqlite3.Connection, filters: Filters) -> list[Snapshot]:
+def asked_snapshots(connection: sqlite3.Connection, filters: Filters) -> list[Snapshot]:
     """Return the snapshots that the filters name: one per repository, or all of them for `EVERY_REVISION`.
 
     Raises RepositoryError if there is no such repository or revision in the home.
     """
-    rows = connection.execute(
-        """
-        SELECT snapshots.id, name, path, kind, revision, model_id, repository_id FROM snapshots
-        JOIN repositories ON repositories.id = repository_id
-        ORDER BY name, path, kind DESC, is_head DESC, indexed_at DESC
-        """
-    ).fetchall()
-    if filters.repository is not None:
-        wanted = repositories.find(connection, filters.repository).id
-        rows = [row for row in rows if row[6] == wanted]
-    if filters.at is not None and filters.at != EVERY_REVISION:
-        rows = [row for row in rows if row[3] == "commit" and _is_revision(filters.at, row)]
-        if not rows:
+    wanted = repositories.find(connection, filters.repository).id if filters.repository is not None else None
+    known = snapshots.all_of(connection, wanted)
+    if filters.at == EVERY_REVISION:
+        return known
+    if filters.at is not None:
+        known = [one for one in known if one.revision is not None and _is_revision(filters.at, one)]
+        if not known:
             raise RepositoryError(
                 f"revision {filters.at!r} is not indexed: run `kuberian index PATH --rev {filters.at}` first"
             )
-    chosen: dict[object, Snapshot] = {}
-    for row in rows:  # the working tree comes first
-        revision = row[4] if row[3] == "commit" else None
-        key = row[0] if filters.at == EVERY_REVISION else row[2]
-        chosen.setdefault(key, Snapshot(row[0], row[1], Path(from_column(row[2])), revision, row[5]))
-    return list(chosen.values())
+    first_of: dict[int, Snapshot] = {}
+    for snapshot in known:
+        first_of.setdefault(snapshot.repository_id, snapshot)
+    return list(first_of.values())
 
 
 def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
-    """Collect the files and chunks that may answer under the filters."""
-    chosen = snapshots(connection, filters)
+    """Collect the files and chunks that may answer under the filters. Raises as `asked_snapshots` does."""
+    chosen = asked_snapshots(connection, filters)
     files = dict(sorted(_files(connection, chosen, filters).items()))
     model_of = [file.places[0].snapshot.model_id or 0 for file in files.values()]
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS scope_blobs(blob_id INTEGER PRIMARY KEY, model_id INTEGER)")
-    connection.execute("DELETE FROM scope_blobs")
-    connection.executemany("INSERT INTO scope_blobs VALUES(?, ?)", zip(files, model_of, strict=True))
-    rows = connection.execute(
-        """
-        SELECT chunks.id, chunks.blob_id, coalesce(embeddings.id, 0), part > 1 FROM scope_blobs
-        JOIN chunks ON chunks.blob_id = scope_blobs.blob_id
-        LEFT JOIN embeddings ON embeddings.passage = chunks.passage AND embeddings.model_id = scope_blobs.model_id
-        ORDER BY chunks.id
-        """
-    ).fetchall()
-    table: Ids = np.array(rows, np.int64).reshape(len(rows), 4)
+    table = chunks.of_blobs(connection, zip(files, model_of, strict=True))
     blobs: Ids = np.fromiter(files, np.int64, len(files))
-    file_of = np.searchsorted(blobs, table[:, 1])
-    models = tuple(sorted(set(model_of) - {0}))
+    path_ids: Ids = np.array([file.path_id for file in files.values()], np.int64)
+    file_of = np.searchsorted(blobs, table.blobs)
+    used_models = tuple(sorted(set(model_of) - {0}))
     of_files = [file.places[0].path.rpartition("/")[0] for file in files.values()]
     folders: dict[str, int] = {}
     return Scope(
         blobs=blobs,
         places=[file.places for file in files.values()],
-        path_ids=np.array([file.path_id for file in files.values()], np.int64),
+        path_ids=path_ids,
         sizes=np.bincount(file_of, minlength=len(blobs)),
         model_of=np.array(model_of, np.int64),
-        chunks=table[:, 0],
+        chunks=table.ids,
         file_of=file_of,
-        embeddings=table[:, 2],
-        later_part=table[:, 3] > 0,
+        embeddings=table.embeddings,
+        later_part=table.later_part,
         folder_of=np.array([folders.setdefault(folder, len(folders)) for folder in of_files], np.int64),
-        models=models,
-        vectors={model_id: _file_vectors(connection, blobs, files, model_id) for model_id in models},
+        models=used_models,
+        vectors={model_id: _file_vectors(connection, model_id, path_ids, blobs) for model_id in used_models},
         repositories=tuple(snapshot.repository for snapshot in chosen),
         paths=frozenset(file.places[0].path for file in files.values()),
     )
@@ -236,56 +220,26 @@ def _files(connection: sqlite3.Connection, chosen: list[Snapshot], filters: Filt
     languages = None if filters.language is None else _known_languages(connection, filters.language)
     files: dict[int, _File] = {}
     for snapshot in chosen:
-        rows = connection.execute(
-            """
-            SELECT blob_id, paths.id, paths.path, language, labels FROM snapshot_files
-            JOIN paths ON paths.id = path_id JOIN blobs ON blobs.id = blob_id
-            WHERE snapshot_id = ?
-            """,
-            (snapshot.id,),
-        )
-        found = sorted(
-            (from_column(path), blob_id, path_id, labels)
-            for blob_id, path_id, path, language, labels in rows
-            if not languages or language in languages
-        )
-        for path, blob_id, path_id, labels in found:
-            if wanted is None or wanted(path):
-                file = files.setdefault(blob_id, _File(path_id, []))
-                file.places.append(Place(snapshot, path, frozenset(labels.split())))
+        for indexed in sorted(snapshots.files(connection, snapshot.id), key=lambda one: (one.path, one.blob_id)):
+            if languages and indexed.language not in languages:
+                continue
+            if wanted is None or wanted(indexed.path):
+                file = files.setdefault(indexed.blob_id, _File(indexed.path_id, []))
+                file.places.append(Place(snapshot, indexed.path, frozenset(indexed.labels.split())))
     return files
 
 
-def _file_vectors(connection: sqlite3.Connection, blobs: Ids, files: dict[int, _File], model_id: int) -> FileVectors:
-    dimension = connection.execute("SELECT dimension FROM models WHERE id = ?", (model_id,)).fetchone()[0]
-    by_path = dict(
-        connection.execute(
-            """
-            SELECT paths.id, vector FROM paths JOIN embeddings ON embeddings.passage = paths.passage AND model_id = ?
-            WHERE paths.id IN (SELECT path_id FROM snapshot_files JOIN scope_blobs USING(blob_id))
-            """,
-            (model_id,),
-        )
+def _file_vectors(connection: sqlite3.Connection, model_id: int, path_ids: Ids, blobs: Ids) -> FileVectors:
+    dimension = models.get(connection, model_id).dimension
+    return FileVectors(
+        embeddings.of_paths(connection, model_id, path_ids.tolist(), dimension),
+        embeddings.of_outlines(connection, model_id, blobs.tolist(), dimension),
     )
-    by_blob = dict(
-        connection.execute(
-            """
-            SELECT blob_id, vector FROM scope_blobs JOIN blobs ON blobs.id = blob_id
-            JOIN embeddings ON embeddings.passage = blobs.outline AND embeddings.model_id = ?
-            """,
-            (model_id,),
-        )
-    )
-    none = bytes(STORED.itemsize * dimension)
-    paths = b"".join(by_path.get(file.path_id, none) for file in files.values())
-    outlines = b"".join(by_blob.get(blob_id, none) for blob_id in files)
-    shape = (len(blobs), dimension)
-    return FileVectors(*(np.frombuffer(both, STORED).reshape(shape).astype(np.float32) for both in (paths, outlines)))
 
 
 def _known_languages(connection: sqlite3.Connection, asked: str) -> set[str]:
     names = {name.strip().lower() for name in asked.split(",") if name.strip()}
-    known = {row[0] for row in connection.execute("SELECT DISTINCT language FROM blobs WHERE language != ''")}
+    known = all_languages(connection)
     unknown = names - known
     if unknown or not names:
         raise UsageError(
@@ -308,11 +262,12 @@ def _path_filter(pattern: str | None) -> Callable[[str], bool] | None:
     return spec.match_file
 
 
-def _is_revision(asked: str, row: tuple[Any, ...]) -> bool:
-    """Tell whether `asked` names the commit of a snapshot's row: its id, a start of it, or what git resolves to it."""
-    if row[4] == asked or (len(asked) >= 7 and row[4].startswith(asked)):
+def _is_revision(asked: str, snapshot: Snapshot) -> bool:
+    """Tell whether `asked` names the commit of a snapshot: its id, a start of it, or what git resolves to it."""
+    commit = snapshot.revision or ""
+    if commit == asked or (len(asked) >= 7 and commit.startswith(asked)):
         return True
     if asked.startswith("-"):
         return False
-    found = Git(Path(from_column(row[2]))).ask("rev-parse", "--verify", "--quiet", f"{asked}^{{commit}}")
-    return found is not None and found.decode().strip() == row[4]
+    found = Git(snapshot.root).ask("rev-parse", "--verify", "--quiet", f"{asked}^{{commit}}")
+    return found is not None and found.decode().strip() == commit

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from indexer import index
-from kuberian.store.paths import from_column
+from kuberian.store.columns import from_column
 from tests.checkpoints import write_checkpoint
 from tests.sdists import commit_all, git
 

@@ -17,8 +17,9 @@ import pytest
 from indexer import index
 from kuberian.errors import HomeError
 from kuberian.store import damage
+from kuberian.store.connection import batches
 from kuberian.store.fulltext import chunk_texts, remove_chunk
-from kuberian.store.home import Home, batches
+from kuberian.store.home import Home
 from searcher import Searcher
 from tests.conftest import Run
 from tests.sdists import commit_all

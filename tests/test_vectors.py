@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kuberian.store.home import Home, transaction
+from kuberian.store.arrays import STORED
+from kuberian.store.connection import transaction
+from kuberian.store.home import Home
 from kuberian.store.vector_files import write_files
 from kuberian.store.vector_rows import current_files
-from kuberian.store.vectors import STORED, ExactVectors, Vectors
+from kuberian.store.vectors import ExactVectors, Vectors
 
 DIMENSION, ROWS, MODEL = 64, 4000, 1
 
@@ -69,7 +71,7 @@ def test_exact_search_finds_the_nearest_of_the_allowed(
     add(connection, ROWS, 50)  # not in the files yet
     vectors = Vectors(connection, Home(home), MODEL, DIMENSION)
     for question in questions(5):
-        ids, scores = vectors.nearest(question, allowed, 30)
+        ids, scores = vectors.nearest(connection, question, allowed, 30)
         assert ids.tolist() == expected(connection, question, allowed, 30)
         assert (np.diff(scores) <= 0).all()
 
@@ -82,7 +84,7 @@ def test_search_by_signs_finds_almost_the_same_and_only_what_is_allowed(
     vectors = Vectors(connection, Home(home), MODEL, DIMENSION, exact_rows=100)
     found = 0
     for question in questions():
-        ids, scores = vectors.nearest(question, allowed, 200)
+        ids, scores = vectors.nearest(connection, question, allowed, 200)
         assert set(ids.tolist()) <= set(allowed.tolist())
         assert len(ids) == min(200, len(set(allowed.tolist()) & set(range(1, 2 * ROWS, 2))))
         exact = np.frombuffer(
@@ -98,7 +100,7 @@ def test_signs_give_the_same_answer_however_the_rows_are_filed(connection: sqlit
     for segment_rows in (600, 1 << 17):
         write_files(connection, Home(home), MODEL, anew=True, segment_rows=segment_rows, exact_rows=100)
         vectors = Vectors(connection, Home(home), MODEL, DIMENSION, exact_rows=100)
-        answers.append([vectors.nearest(question, ALL, 50)[0].tolist() for question in questions()])
+        answers.append([vectors.nearest(connection, question, ALL, 50)[0].tolist() for question in questions()])
     assert answers[0] == answers[1]
 
 
@@ -121,31 +123,31 @@ def test_a_lost_file_in_the_middle_changes_no_answer(connection: sqlite3.Connect
     row.path.unlink()
     vectors = Vectors(connection, Home(home), MODEL, DIMENSION)
     question = questions(1)[0]
-    assert vectors.nearest(question, ALL, 30)[0].tolist() == expected(connection, question, ALL, 30)
+    assert vectors.nearest(connection, question, ALL, 30)[0].tolist() == expected(connection, question, ALL, 30)
     write_files(connection, Home(home), MODEL, segment_rows=1400)
     assert files(connection, home) == [1400, 1400, 1200]
 
 
 def test_exact_cosines_are_those_of_sqlite_whatever_is_remembered(connection: sqlite3.Connection) -> None:
-    exact = ExactVectors(connection, DIMENSION, rows=100)
+    exact = ExactVectors(DIMENSION, rows=100)
     stored = embeddings(0, ROWS).astype(np.float32)
     random = np.random.default_rng(5)
     for question in questions(10):
         # a few, all that there is room for, more than that
         for count in (0, 1, 30, 100, 350):
             numbers = np.sort(random.choice(ROWS, count, replace=False))
-            found = exact.cosines(2 * numbers + 1, question)
+            found = exact.cosines(connection, 2 * numbers + 1, question)
             np.testing.assert_allclose(found, stored[numbers] @ question, atol=1e-6)
 
 
 def test_what_is_remembered_is_not_read_again(connection: sqlite3.Connection) -> None:
-    exact = ExactVectors(connection, DIMENSION)
+    exact = ExactVectors(DIMENSION)
     ids, question = np.array([1, 5, 301]), questions(1)[0]
-    before = exact.cosines(ids, question)
+    before = exact.cosines(connection, ids, question)
     connection.execute("DELETE FROM embeddings")
-    assert (exact.cosines(ids, question) == before).all()
+    assert (exact.cosines(connection, ids, question) == before).all()
 
 
 def test_an_embedding_that_does_not_exist_is_an_error(connection: sqlite3.Connection) -> None:
     with pytest.raises(KeyError, match="1 of 2 embeddings"):
-        ExactVectors(connection, DIMENSION).cosines(np.array([1, 2]), questions(1)[0])
+        ExactVectors(DIMENSION).cosines(connection, np.array([1, 2]), questions(1)[0])

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# It grows when chunks or passages change, so that stored blobs are cut again.
 CHUNKER_VERSION = 14
-"""Grows when chunks or passages change, so that stored blobs are cut again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
     """Something that is defined in a chunk: its own definition, one inside of it, a field, a member of an enum."""
 
+    # Line of the definition itself, from 1: below its decorators and comments. If there are several equations or
+    # overloads, each has a name of its own.
     line: int
-    """Line of the definition itself, from 1: below decorators and comments. One of several equations or overloads has
-    a name for each."""
     kind: str
+    # As it is written where it is defined: "serve".
     name: str
-    """As it is written where it is defined: "serve"."""
+    # Scope and name: "Server.Handler.serve".
     symbol: str
-    """Scope and name: "Server.Handler.serve"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +28,19 @@ class Chunk:
 
     start_line: int
     end_line: int
+    # function, method, class, …; "code" for lines that define nothing or several things, "text" without a grammar.
     kind: str
-    """function, method, class, …; "code" for what defines nothing or several things, "text" without a grammar."""
+    # Scope and name: "Server.Handler.serve".
     symbol: str | None
-    """Scope and name: "Server.Handler.serve"."""
+    # One line.
     signature: str | None
-    """One line."""
+    # The definition around it: "Server.Handler".
     scope: str | None
-    """What encloses it: "Server.Handler"."""
+    # The text of the docstring or of the comment above.
     doc: str | None
-    """What the docstring or the comment above says."""
+    # 0: all of the definition that is in no chunk of its own. If a definition is cut into parts: 1 for the part with
+    # its head, 2 … for the others.
     part: int = 0
-    """0: all of the definition that is in no chunk of its own. Of a definition cut into parts: 1 for the one with its
-    head, 2 … for the others."""
+    # All that is defined on the chunk's lines, in their order. If a definition is cut into parts, or its members are
+    # chunks of their own, each name is in the chunk that has its line.
     names: tuple[Name, ...] = ()
-    """All that is defined on the chunk's lines, in their order. Of a definition that is cut into parts or whose members
-    are chunks of their own, each name is in the chunk that has its line."""

@@ -1,11 +1,11 @@
 """From the text of a file to its chunks: one algorithm for every language.
 
 1. The outline (indexer/chunking/outline.py) gives the definitions and the rows where statements begin.
-2. A definition of more than one line is a chunk. A class, or what is too large and defines something, is opened:
-   what it defines becomes chunks of its own, what is left of it are its parts.
-3. What stands between them (imports, constants, functions of one line) stays together.
-4. Fragments (a label, what follows the last method, the head of a namespace) go with a neighbour.
-5. What is still too large is cut where the outermost statements begin.
+2. A definition of more than one line is a chunk. A class, or a definition that is too large and has others inside, is
+   opened: the definitions inside become chunks of their own, and the lines that are left are its parts.
+3. The lines between definitions (imports, constants, functions of one line) stay together.
+4. Fragments (a label, the lines after the last method, the head of a namespace) go with a neighbour.
+5. A piece that is still too large is cut where the outermost statements begin.
 
 Without a grammar, borders are guessed from indentation and blank lines.
 """
@@ -28,35 +28,37 @@ from indexer.chunking.scripts import with_scripts
 from indexer.languages.language import Language
 from indexer.languages.table import BY_NAME
 
+# Sizes are in characters, without indentation.
+
+# Joined neighbours and parts grow to this size: the encoder's 256 tokens hold about as much.
 TARGET = 1000
-"""Characters without indentation that joined neighbours and parts grow to; about what the encoder's 256 tokens hold."""
+# A definition up to this size is not cut. The encoder does not read its end, but a cut would tear it.
 MAX = 1500
-"""A definition up to this size is not cut: its end would be unread by the encoder, but it would be torn as well."""
+# Code below this size may stay with its neighbours, and a class below it with all its members.
 SMALL = 200
-"""What is smaller than this may stay with its neighbours, and a class with all its members."""
+# A piece below this size that is no definition (a label, a lone statement) goes with a neighbour. Alone it says
+# nothing, and short texts are similar to any question. The heads of classes stay: docs/chunking.md has the figures.
 _FRAGMENT = 80
-"""What is smaller and no definition (a label, a lone statement) goes with a neighbour. By itself it says nothing, and
-short texts are similar to any question. The heads of classes stay: docs/chunking.md has what that is worth."""
+# Definitions of these kinds become chunks of their own only when they are not small, and so does any definition of one
+# line. Otherwise they stay with the lines around them.
 _VALUES = frozenset(
     "constant variable field property type rule key item section element target index statement".split()  # noqa: SIM905
 )
-"""Kinds that become chunks of their own only when they are not small, as any definition of one line; else they stay
-with what is around them."""
+# Kinds of the definitions that may begin in a fragment.
 _LOOSE = _VALUES - {"type"}
-"""Kinds of which a fragment may define something."""
+# Kinds whose members become chunks of their own: classes, objects that are assigned to a name, a page's scripts.
 _HOLDERS = CONTAINERS | {"constant", "variable", "field", "script"}
-"""Kinds whose members become chunks of their own: classes, objects that are assigned to a name, a page's scripts."""
+# Levels of definitions that become chunks of their own; deeper ones stay in their parent's chunk.
 _MAX_OPEN = 16
-"""Definitions within definitions that are opened; deeper ones stay in their parent's chunk."""
+# More names than the largest chunk has; it bounds the names of one endless line.
 _MAX_NAMES = 500
-"""More than fit into the largest chunk; bounds what one endless line gives."""
 _CLOSE = re.compile(r"[})\]]+[;,)]*\s*(?://.*|/\*.*|#.*)?$|#\s*(?:endif|else)\b|end\b|(?:fi|done|esac)$")
 _LONGEST_CLOSE = 80
 
 
 @dataclass(slots=True)
 class _Piece:
-    """Rows start..end (from 0) of one owner: the index of a definition, or -1."""
+    """Rows start..end (from 0, both included) of one owner: the index of a definition, or -1."""
 
     start: int
     end: int
@@ -74,8 +76,9 @@ def cut(text: str, language: str | None) -> list[Chunk]:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Keep Python from looking for cycles meanwhile: there are none, and looking takes a seventh of the time of a file
-    that defines much.
+    """Keep Python from looking for cycles meanwhile.
+
+    There are none, and for a file with many definitions looking takes a seventh of the time.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -97,13 +100,14 @@ class _Cut:
         self.outline = self._outline(text, row)
         self.parsed = bool(self.outline.borders)
         self.definitions = self.outline.definitions
-        self.begins: dict[int, list[int]] = {}  # row -> definitions whose own first line it is
+        self.begins: dict[int, list[int]] = {}  # row -> definitions whose own first line is there
         for index, d in enumerate(self.definitions):
             self.begins.setdefault(d.line, []).append(index)
         # size of rows a..b: sums[b + 1] - sums[a]
         self.sums = list(accumulate((len(line.strip()) for line in self.lines), initial=0))
 
     def run(self) -> list[Chunk]:
+        """Return the chunks of the file."""
         pieces = self._join(self._runs(self._paint(self._choose())))
         return self._chunks([part for piece in pieces for part in self._split(piece)])
 
@@ -111,14 +115,14 @@ class _Cut:
         if row and row.lines:
             return sketch(self.lines, row)
         grammar = load(row.name) if row else None
-        found = (outline(text, self.lines, grammar) if grammar else None) or Outline((), {})
-        return with_scripts(found, self.lines) if row and row.scripts else found
+        by_grammar = (outline(text, self.lines, grammar) if grammar else None) or Outline((), {})
+        return with_scripts(by_grammar, self.lines) if row and row.scripts else by_grammar
 
     def _size(self, start: int, end: int) -> int:
         return self.sums[end + 1] - self.sums[start]
 
     def _choose(self) -> list[bool]:
-        """Which definitions become chunks of their own."""
+        """Tell for each definition whether it becomes a chunk of its own."""
         own: list[bool] = []
         opened: list[bool] = []
         depth: list[int] = []
@@ -127,18 +131,18 @@ class _Cut:
         for index, d in enumerate(self.definitions):
             level = depth[d.parent] + 1 if d.parent >= 0 else 0
             size = self._size(d.start, d.end)
-            free = (d.parent < 0 or opened[d.parent]) and d.start > last_start[d.parent] and level < _MAX_OPEN
-            free = free and (size >= SMALL or (d.kind not in _VALUES and d.end > d.start))
-            if free:
+            may_be = (d.parent < 0 or opened[d.parent]) and d.start > last_start[d.parent] and level < _MAX_OPEN
+            is_own = may_be and (size >= SMALL or (d.kind not in _VALUES and d.end > d.start))
+            if is_own:
                 last_start[d.parent] = d.start
-            own.append(free)
+            own.append(is_own)
             depth.append(level)
             opens = size > (SMALL if d.kind in _HOLDERS else TARGET)
-            opened.append(free and opens and index in has_inner)
+            opened.append(is_own and opens and index in has_inner)
         return own
 
     def _paint(self, own: list[bool]) -> list[int]:
-        """The owner of each row: the innermost definition that is a chunk of its own."""
+        """Return the owner of each row: the innermost definition that is a chunk of its own, or -1."""
         owners = [-1] * len(self.lines)
         for index, d in enumerate(self.definitions):
             if own[index]:
@@ -146,7 +150,7 @@ class _Cut:
         return owners
 
     def _runs(self, owners: list[int]) -> list[_Piece]:
-        """Rows of one owner that follow each other, without blank ends; closing brackets go with what they close."""
+        """Gather consecutive rows of one owner, without blank ends; closing brackets go with the piece above."""
         pieces: list[_Piece] = []
         row, count = 0, len(owners)
         while row < count:
@@ -167,7 +171,7 @@ class _Cut:
         return pieces
 
     def _join(self, pieces: list[_Piece]) -> list[_Piece]:
-        """Give fragments to the neighbour that they introduce, else to the one they follow."""
+        """Give each fragment to the neighbour that it introduces, else to the one that it follows."""
         joined: list[_Piece] = []
         for index, piece in enumerate(pieces):
             before = joined[-1] if joined else None
@@ -184,7 +188,7 @@ class _Cut:
         return joined
 
     def _is_fragment(self, piece: _Piece) -> bool:
-        """Whether a piece is too small to stand alone and not all of a definition."""
+        """Tell whether a piece is too small to stand alone. No head of a definition is, except a namespace's."""
         if self._size(piece.start, piece.end) >= _FRAGMENT:
             return False
         if piece.owner >= 0 and self._has_head(piece, piece.owner):
@@ -192,7 +196,7 @@ class _Cut:
         return all(self.definitions[index].kind in _LOOSE for index in self._begun(piece))
 
     def _takes(self, neighbour: _Piece, fragment: _Piece) -> bool:
-        """Whether a neighbour lies in what the fragment is a part of, and has room."""
+        """Tell whether a neighbour lies in the definition that the fragment is a part of, and has room."""
         size = self._size(neighbour.start, neighbour.end)
         if size <= MAX < size + self._size(fragment.start, fragment.end):
             return False
@@ -202,12 +206,12 @@ class _Cut:
         return owner == fragment.owner
 
     def _has_head(self, piece: _Piece, owner: int) -> bool:
-        """Whether what a definition begins with is in a piece: its own line, or a part of the comment above."""
+        """Tell whether a piece has the head of a definition: its own line, or a part of the comment above."""
         d = self.definitions[owner]
         return piece.start <= d.line and d.start <= piece.end
 
     def _begun(self, piece: _Piece) -> list[int]:
-        """The definitions that begin in a piece."""
+        """Return the indices of the definitions that begin in a piece."""
         return [index for row in range(piece.start, piece.end + 1) for index in self.begins.get(row, ())]
 
     def _split(self, piece: _Piece) -> list[_Piece]:
@@ -234,7 +238,7 @@ class _Cut:
         return parts
 
     def _border(self, start: int, end: int, owner: int) -> int | None:
-        """The best row in start + 1 .. end to begin the next part at; None if there is only one row."""
+        """Return the best row in start + 1 .. end to begin the next part at; None if there is only one row."""
         best, best_rank = None, (1 << 30, 0)
         row = max(start, self._head_row(owner)) + 1
         if self._size(start, row - 1) > 2 * MAX:  # the comment above is a book of its own
@@ -254,7 +258,7 @@ class _Cut:
         return self.definitions[owner].line if owner >= 0 else -1
 
     def _depth(self, row: int) -> int:
-        """How unwilling a cut before `row` is: the depth of the statement that begins there."""
+        """Return how bad a cut before `row` is: it grows with the depth of the statement that begins there."""
         if self.parsed:
             depth = self.outline.borders.get(row, 1 << 20)
             comes_after_comment = self.lines[row - 1].lstrip().startswith(("//", "#", "/*", "*", "--"))
@@ -267,31 +271,32 @@ class _Cut:
         subjects = [self._subject(piece) for piece in pieces]
         counts = Counter(subjects)
         seen: dict[int, int] = {}
-        names = self._names()
+        names_by_row = self._names()
         chunks = []
         for piece, subject in zip(pieces, subjects, strict=True):
-            held = tuple(name for row in range(piece.start, piece.end + 1) for name in names.get(row, ()))[:_MAX_NAMES]
+            rows = range(piece.start, piece.end + 1)
+            names = tuple(name for row in rows for name in names_by_row.get(row, ()))[:_MAX_NAMES]
             lines = piece.start + 1, piece.end + 1
             if subject < 0:
-                chunks.append(Chunk(*lines, self._kind(piece), None, None, None, None, 0, held))
+                chunks.append(Chunk(*lines, self._kind(piece), None, None, None, None, 0, names))
                 continue
             d = self.definitions[subject]
             part = 0
             begins = piece.start <= d.start <= piece.end
             if counts[subject] > 1 or not begins:
                 part = seen[subject] = seen.get(subject, 0 if begins else 1) + 1
-            chunks.append(Chunk(*lines, d.kind, d.symbol, d.signature, d.scope, d.doc, part, held))
+            chunks.append(Chunk(*lines, d.kind, d.symbol, d.signature, d.scope, d.doc, part, names))
         return chunks
 
     def _subject(self, piece: _Piece) -> int:
-        """The definition that a piece is called after: its owner, or what stands there for itself; -1 for none."""
+        """Return the definition that gives a piece its name: its owner, or its main definition; -1 for none."""
         if piece.owner >= 0 and self._has_head(piece, piece.owner):
             return piece.owner
-        alone = self._main(piece)
-        return alone if alone >= 0 else piece.owner
+        main = self._main(piece)
+        return main if main >= 0 else piece.owner
 
     def _main(self, piece: _Piece) -> int:
-        """The one definition that most of a piece without a head is; -1 if there is none, or several."""
+        """Return the only outermost definition that begins in a piece, if it takes half of the piece; else -1."""
         begun = self._begun(piece)
         outer = [index for index in begun if self.definitions[index].parent not in begun]
         if len(outer) != 1:
@@ -301,6 +306,7 @@ class _Cut:
         return outer[0] if 2 * size >= self._size(piece.start, piece.end) else -1
 
     def _names(self) -> dict[int, list[Name]]:
+        """Return for each row the names that are defined on it."""
         names: dict[int, list[Name]] = {}
         for d in self.definitions:
             for row in (d.line, *d.again):
@@ -310,7 +316,7 @@ class _Cut:
         return names
 
     def _kind(self, piece: _Piece) -> str:
-        """The kind of a chunk that is no definition, or several: theirs, if it is the same."""
+        """Return the kind of a chunk that is no definition, or several. If all of them have one kind, it is that."""
         if self.default_kind == "text":
             return "text"
         kinds = {self.definitions[index].kind for index in self._begun(piece)} - _VALUES
@@ -318,11 +324,11 @@ class _Cut:
 
 
 def _hangs(before: _Piece | None, piece: _Piece, after: _Piece) -> bool:
-    """Whether a piece stands right below what is before it, but apart from what comes after it."""
+    """Tell whether a piece stands right below the piece before it, but apart from the piece after it."""
     return before is not None and piece.start == before.end + 1 and after.start > piece.end + 1
 
 
 def _closes(line: str) -> bool:
-    """Whether a line only closes what stands above it: brackets, `end`, perhaps with a remark what it was."""
+    """Tell whether a line only closes a block above it: brackets or `end`, perhaps with a comment."""
     line = line.strip()
     return not any(map(str.isalnum, line)) or (len(line) <= _LONGEST_CLOSE and bool(_CLOSE.match(line)))

@@ -1,4 +1,4 @@
-"""The comment above a definition, and what comments and documentation strings say without their marks."""
+"""The comment above a definition, and the text of comments and documentation strings without their marks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _MAX_COMMENT_ROWS = 200
 
 
 def comment_above(lines: list[str], row: int, language: Language) -> int:
-    """The first row of the comment that stands right above `row`; `row` itself if there is none."""
+    """Return the first row of the comment right above `row`; `row` itself if there is none. Rows count from 0."""
     lowest = max(0, row - _MAX_COMMENT_ROWS)
     first = row
     if row > 1 and not lines[row - 1].strip() and language.block_comment:
-        # a documentation comment may stand apart; any other comment that does may speak of something else
+        # a documentation comment may stand apart; any other one that stands apart may speak of something else
         begin = _block_begin(lines, row - 2, lowest, language)
         if begin is None or not lines[begin].lstrip().startswith("/**"):
             return row
@@ -34,7 +34,7 @@ def comment_above(lines: list[str], row: int, language: Language) -> int:
 
 
 def _block_begin(lines: list[str], row: int, lowest: int, language: Language) -> int | None:
-    """The first row of the block comment that ends, with nothing else on its lines, on `row`."""
+    """Return the first row of the block comment that ends on `row`; None without one, or if code is on its lines."""
     if language.block_comment is None:
         return None
     opening, closing = language.block_comment
@@ -47,7 +47,7 @@ def _block_begin(lines: list[str], row: int, lowest: int, language: Language) ->
 
 
 def clean_comment(rows: list[str], language: Language) -> str | None:
-    """What a comment says, without its marks."""
+    """Return the text of a comment without its marks; None if nothing is left."""
     kept = []
     for row in rows:
         line = row.strip()
@@ -58,7 +58,7 @@ def clean_comment(rows: list[str], language: Language) -> str | None:
 
 
 def clean_string(text: str) -> str | None:
-    """What a documentation string says, without its quotes and its indentation."""
+    """Return the text of a documentation string without its quotes and its indentation; None if nothing is left."""
     text = re.sub(r"^[A-Za-z@~]{0,3}(\"\"\"|'''|\"|')", "", text.strip())
     text = re.sub(r"(\"\"\"|'''|\"|')$", "", text)
     first, _, rest = text.partition("\n")

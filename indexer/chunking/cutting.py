@@ -1,23 +1,24 @@
-"""One file's content, from bytes to the rows that the store keeps of it: a pure function, for any process to run."""
+"""From the bytes of one file to the rows that the store keeps of it: a pure function, for any process to run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from indexer.chunking.chunk import Chunk
 from indexer.chunking.chunks import cut
 from indexer.languages.table import detect
 from indexer.meaning.passages import outline_passage, passage, passage_hash
 from indexer.source.contents import Skipped, read_text
-from kuberian.store.fulltext import ChunkText, Columns, own_names
+from kuberian.store.blobs import FileRows
+from kuberian.store.chunks import ChunkRows
+from kuberian.store.fulltext import ChunkText, own_names
 from kuberian.store.texts import deflate, lines_of, slice_lines, storable
 
 
 @dataclass(frozen=True, slots=True)
 class CutFile:
-    """A content, decoded and cut; or why it is not indexed."""
+    """A file's content, decoded and cut; or `skipped`, the reason why it is not indexed."""
 
     language: str | None
     encoding: str | None
@@ -26,39 +27,12 @@ class CutFile:
     chunks: list[Chunk]
 
 
-class ChunkRows(NamedTuple):
-    """A chunk as it is stored: its columns, and those of its full-text row. A tuple, which is sooner pickled."""
-
-    start_line: int
-    end_line: int
-    kind: str
-    symbol: str | None
-    scope: str | None
-    signature: str | None
-    doc: str | None
-    part: int
-    passage: bytes
-    names: str
-    words: Columns
-
-
-class FileRows(NamedTuple):
-    """A content as it is stored: the columns of `blobs`, and its chunks. `content` and `outline` may be missing."""
-
-    language: str
-    encoding: str | None
-    skipped: str | None
-    content: bytes | None
-    outline: bytes | None
-    chunks: list[ChunkRows]
-
-
 def cut_file(path: str, data: bytes, *, by_grammar: bool = True) -> CutFile:
-    """Decode a content, recognise its language and cut it; `by_grammar=False` cuts it as lines of no known language.
+    """Decode a file's content, recognise its language and cut it.
 
-    `path` is relative to the repository.
+    `path` is relative to the repository. `by_grammar=False` cuts the text as lines of no known language.
     """
-    content = read_text(path, data, max_bytes=len(data))  # the size was the caller's question
+    content = read_text(path, data, max_bytes=len(data))  # the caller has checked the size
     if isinstance(content, Skipped):
         return CutFile(detect(path), None, content.reason, "", [])
     text = storable(content.text)
@@ -67,23 +41,23 @@ def cut_file(path: str, data: bytes, *, by_grammar: bool = True) -> CutFile:
 
 
 def rows(path: str, data: bytes, *, by_grammar: bool = True) -> FileRows:
-    """Return the rows of the content of a file."""
-    done = cut_file(path, data, by_grammar=by_grammar)
-    chunks = list(_chunk_rows(done))
+    """Return the rows that the store keeps of a file's content; the arguments are as for `cut_file`."""
+    file = cut_file(path, data, by_grammar=by_grammar)
+    chunks = list(_chunk_rows(file))
     outline = outline_passage(name for chunk in chunks for name in own_names(chunk.names))
     return FileRows(
-        language=done.language or "",
-        encoding=done.encoding,
-        skipped=done.skipped,
-        content=None if done.skipped else deflate(done.text),
+        language=file.language or "",
+        encoding=file.encoding,
+        skipped=file.skipped,
+        content=None if file.skipped else deflate(file.text),
         outline=passage_hash(outline) if outline else None,
         chunks=chunks,
     )
 
 
-def _chunk_rows(done: CutFile) -> Iterator[ChunkRows]:
-    lines = lines_of(done.text)
-    for chunk in done.chunks:
+def _chunk_rows(file: CutFile) -> Iterator[ChunkRows]:
+    lines = lines_of(file.text)
+    for chunk in file.chunks:
         code = slice_lines(lines, chunk.start_line, chunk.end_line)
         names = _names(chunk)
         yield ChunkRows(
@@ -95,13 +69,13 @@ def _chunk_rows(done: CutFile) -> Iterator[ChunkRows]:
             signature=chunk.signature,
             doc=chunk.doc,
             part=chunk.part,
-            passage=passage_hash(passage(chunk, code, done.language)),
+            passage=passage_hash(passage(chunk, code)),
             names=names,
             words=ChunkText(chunk.symbol, names, chunk.signature, chunk.doc, code).columns(),
         )
 
 
 def _names(chunk: Chunk) -> str:
-    """Return what a chunk defines as `chunks.names` holds it."""
+    """Return the names that a chunk defines, in the form of the column `chunks.names`: "kind symbol" on each line."""
     lines = (" ".join(f"{name.kind} {name.symbol}".split()) for name in chunk.names)
     return "\n".join(dict.fromkeys(lines))

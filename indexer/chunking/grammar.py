@@ -23,25 +23,25 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
+# A parse reports its progress once per 100 operations. It is given up after 2 reports per 100 bytes read, and 5000
+# besides: source takes 0.6 reports per 100 bytes, and 1.1 at most. Where nothing fits, the parser stands still and
+# tries thousands of ways. Reports are counted, not timed: so the chunks of a file are the same on every machine.
 _REPORTS_PER_BYTE = 2 / 100
 _FREE_REPORTS = 5000
-"""A parse reports its progress once per 100 operations. It is given up when it has reported 2 times per 100 bytes read,
-and 5000 times besides: source takes 0.6 reports per 100 bytes, and 1.1 at most. Where nothing fits, the parser stands
-still and tries thousands of ways. Counting, not timing, keeps the cut of a file the same on every machine."""
+# Processor time after which a parse is given up in any case. A report takes 20 µs in source, but up to 500 µs in text
+# that is no source (900 KB of quotation marks), and the count of reports does not show the difference.
 _SECONDS = 1.0
-"""Processor time after which a parse is given up all the same: reports take 20 µs in source, but up to 500 in what is
-none (900 KB of quotation marks), and no count tells these from each other."""
+# Bytes by which a parse may raise the peak of the process's memory. Trees take 20 to 70 bytes for a byte of source,
+# but 600 for noise in HCL and 400 for a sum of 1 MB in Haskell.
 _GROWTH = 200_000_000
-"""Bytes by which a parse may raise the peak of the process's memory. Trees take 20 to 70 bytes for a byte of source,
-but 600 for noise in HCL and 400 for a sum of 1 MB in Haskell."""
+# Memory is not checked before so many reports: with fewer, a parse cannot have raised it by that much. So the memory
+# that other threads take meanwhile does not change the chunks of an ordinary file.
 _SMALL_REPORTS = 2000
-"""Reports before which memory is not looked at: with less it cannot have grown that much, so that what other threads
-take meanwhile changes no ordinary file's chunks."""
+# The lexer reads in pieces of 4 KB, and in all 20 times the file and 64 MB besides. In a file of unclosed comments it
+# reads the rest of the file once per comment, within few operations; a byte takes it 9 ns.
 _PIECE = 1 << 12
 _REREAD = 20
 _FREE_BYTES = 1 << 26
-"""What the lexer may read in all, in pieces: 64 MB and 20 times the file. A file of unclosed comments makes it read the
-rest of the file once per comment, within few operations; a byte takes it 9 ns."""
 
 _MAX_MATCHED = 80
 
@@ -58,27 +58,30 @@ class BoundRule:
     scope: Step | None
     holds: Callable[[Node, bytes], bool] | None
     top: bool
+    # For a rule whose definitions are only named: gives all nodes that are names.
     names: Callable[[Node], list[Node]] | None
-    """Of what is only named: all nodes that are names."""
     rest: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """What it takes to outline a file of one language."""
+    """All that is needed to outline a file of one language."""
 
     language: Language
     syntax: TreeSitterLanguage
     rules: dict[str, tuple[BoundRule, ...]]
     docstring: Step | None
     leads: dict[str, re.Pattern[bytes]]
+    # Node types that are visited even where they stand on one line.
     short: frozenset[str]
-    """Node types that are visited even where they stand on one line."""
+    # Node types whose following siblings belong to them.
     rest: frozenset[str]
-    """Node types that what follows them belongs to."""
 
     def parse(self, data: bytes) -> Tree | None:
-        """The syntax tree of UTF-8 `data`; None if that would take far more than source does, or is not safe."""
+        """Return the syntax tree of UTF-8 `data`.
+
+        None if parsing takes far more than it does for source, or if the language says that `data` is not safe.
+        """
         if self.language.safe and not self.language.safe(data):
             return None
         reports = served = 0
@@ -109,7 +112,7 @@ class Grammar:
 
 
 def peak_memory() -> int:
-    """The most memory that this process has had, in bytes; 0 where the system does not tell."""
+    """Return the most memory that this process has had, in bytes; 0 where the system does not tell."""
     if resource is None:
         return 0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -117,7 +120,7 @@ def peak_memory() -> int:
 
 @cache
 def load(language: str) -> Grammar | None:
-    """The grammar of a language by its name; None for languages that have none, or whose wheel is not installed."""
+    """Return the grammar of a language by its name; None if it has none, or if its wheel is not installed."""
     row = BY_NAME.get(language)
     if row is None or not row.grammar:
         return None
@@ -127,8 +130,8 @@ def load(language: str) -> Grammar | None:
     except (ImportError, AttributeError, ValueError):  # not there, or made for another tree-sitter: cut by lines
         return None
     rules = {
-        node_type: tuple(map(_bind, found if isinstance(found, tuple) else (found,)))
-        for node_type, found in row.rules.items()
+        node_type: tuple(map(_bind, entry if isinstance(entry, tuple) else (entry,)))
+        for node_type, entry in row.rules.items()
     }
     leads = {node_type: re.compile(begins.encode()) for node_type, begins in row.leads.items()}
     return Grammar(
@@ -143,7 +146,7 @@ def load(language: str) -> Grammar | None:
 
 
 def _language(pointer: object) -> TreeSitterLanguage:
-    """Take the pointer that a wheel gives: older ones give a bare number, at which tree-sitter warns."""
+    """Take the pointer that a wheel gives. Older wheels give a bare number; tree-sitter's warning of it is hidden."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return TreeSitterLanguage(pointer)
@@ -163,7 +166,7 @@ def _bind(rule: Rule) -> BoundRule:
 
 
 def _path(path: str) -> Step:
-    """The function that follows `path` (see `Rule`) from a node, and gives None where a step leads nowhere."""
+    """Return a function that follows `path` (see `Rule`) from a node. It gives None where a step leads nowhere."""
     steps = [(_step(step.rstrip("*")), step.endswith("*")) for step in path.split("/") if step]
 
     def follow(node: Node) -> Node | None:
@@ -180,29 +183,32 @@ def _path(path: str) -> Step:
 
 
 def _names(path: str) -> Callable[[Node], list[Node]]:
-    """The function that gives all nodes a path leads to that ends in "[*]" or "[FIELD]", or the one of any other."""
+    """Return a function that gives the nodes that a path leads to.
+
+    They are several if the path ends in "[*]" or "[FIELD]", else at most one.
+    """
     several = re.fullmatch(r"(.*)\[(\*|[a-z_]+)\]", path)
     follow = _path(several[1] if several else path)
 
     def names(node: Node) -> list[Node]:
-        found = follow(node)
-        if found is None:
+        target = follow(node)
+        if target is None:
             return []
         if several is None:
-            return [found]
-        return found.named_children if several[2] == "*" else found.children_by_field_name(several[2])
+            return [target]
+        return target.named_children if several[2] == "*" else target.children_by_field_name(several[2])
 
     return names
 
 
 def _step(step: str) -> Step:
-    """The function that takes one step: to a field, a node type, the first named child, or the first of several."""
-    alternatives = [_single_step(one) for one in step.split("|")]
+    """Return a function that takes one step of a path; of steps joined by "|", the first that leads somewhere."""
+    alternatives = [_single_step(alternative) for alternative in step.split("|")]
     if len(alternatives) == 1:
         return alternatives[0]
 
     def first(node: Node) -> Node | None:
-        return next((below for one in alternatives if (below := one(node))), None)
+        return next((below for take in alternatives if (below := take(node))), None)
 
     return first
 
@@ -219,22 +225,23 @@ def _single_step(step: str) -> Step:
 
 
 def _condition(only: str) -> Callable[[Node, bytes], bool]:
+    """Return a function that tells whether the condition `Rule.only` holds for a node."""
     if match := re.match(r"([^=~]*)~(.*)", only):
         path, pattern = _path(match[1]), re.compile(match[2])
 
-        def says(node: Node, data: bytes) -> bool:
-            found = path(node)
-            if found is None or found.end_byte - found.start_byte > _MAX_MATCHED:
+        def has_text(node: Node, data: bytes) -> bool:
+            target = path(node)
+            if target is None or target.end_byte - target.start_byte > _MAX_MATCHED:
                 return False
-            # not found.text: of a tree that was read in pieces it ends the process (tree-sitter 0.26.1)
-            return bool(pattern.fullmatch(data[found.start_byte : found.end_byte].decode("utf-8", "replace")))
+            # not target.text: for a tree that was read in pieces, it ends the process (tree-sitter 0.26.1)
+            return bool(pattern.fullmatch(data[target.start_byte : target.end_byte].decode("utf-8", "replace")))
 
-        return says
-    target, _, types = only.partition("=")
-    path, allowed = _path(target), frozenset(types.split("|")) if types else None
+        return has_text
+    to_target, _, types = only.partition("=")
+    path, allowed = _path(to_target), frozenset(types.split("|")) if types else None
 
-    def leads(node: Node, data: bytes) -> bool:
-        found = path(node)
-        return found is not None and (allowed is None or found.type in allowed)
+    def has_type(node: Node, data: bytes) -> bool:
+        target = path(node)
+        return target is not None and (allowed is None or target.type in allowed)
 
-    return leads
+    return has_type

@@ -1,6 +1,6 @@
 """Where a definition ends in a language without a grammar: by its brackets, or by its indentation.
 
-Both are answered for every row at once, in time linear in the file, however deep it is nested.
+Both are computed for every row at once. The time is linear in the size of the file, however deep it is nested.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from itertools import accumulate
 
 from indexer.languages.language import Language
 
+# How a line begins that closes a definition at the same indentation.
 _CLOSING = re.compile(r"[\])}]|end\w*\b|(?i:end\s*(?:function|subroutine|module|program|macro))|fi\b|done\b|in\b|;;")
-"""How the line begins that closes what began at the same indentation."""
+# How a line begins that continues a definition at the same indentation: cases of a type or of a match.
 _CONTINUING = re.compile(r"\|(?!\|)|then\b|else\b|with\b|(?i:contains)\s*$")
-"""How a line begins that goes on with it: cases of a type or of a match."""
 _BRACKETS = re.compile(r"[(){}\[\]]")
+# If a definition has a bracket, it opens at most so many rows after the definition's first.
 _MAX_OPENING = 5
-"""Rows after a definition's first within which its bracket opens, if it has one."""
 
 
 class Ends:
@@ -30,7 +30,7 @@ class Ends:
         self.noise = re.compile("|".join([*quoted, *(f"(?:^|(?<=\\s)){mark}.*" for mark in marks)]))
 
     def indented(self, row: int) -> int:
-        """The last row before the next line that is indented no deeper, or that line if it closes the definition."""
+        """Return the row before the next line that is indented no deeper, or that line if it closes the definition."""
         after = self._next_shallow[row]
         while after < len(self.lines) and self._indents[after] == self._indents[row]:
             line = self.lines[after].lstrip()
@@ -42,15 +42,17 @@ class Ends:
         return after - 1
 
     def _opens(self, row: int) -> bool:
-        """Whether deeper lines follow a row: then it closes a head, and the body comes."""
+        """Tell whether deeper lines follow a row: then it closes a head, and the body follows."""
         below = row + 1
         while below < len(self.lines) and below <= row + _MAX_OPENING and not self.lines[below].strip():
             below += 1
         return below < len(self.lines) and bool(self.lines[below].strip()) and self._indents[below] > self._indents[row]
 
     def bracketed(self, row: int, before: int) -> int:
-        """The row where the first "{" from `row` on closes. It opens on that row or soon after, above row `before`;
-        without one, the definition ends where its other brackets are closed and it is not indented any more.
+        """Return the row where the first "{" from `row` on closes.
+
+        That bracket opens on `row` or soon after, above the row `before`. Without one, the definition ends where its
+        other brackets are closed and no deeper line follows.
         """
         start, last = row, min(before, len(self.lines)) - 1
         while start <= last:
@@ -69,6 +71,7 @@ class Ends:
         return max(self._next_closed[row], self._continued(self._next_closed[row]))
 
     def _continued(self, row: int) -> int:
+        """Return the end by indentation if a deeper line follows `row`, else `row`."""
         below = row + 1
         if below < len(self.lines) and self.lines[below].strip() and self._indents[below] > self._indents[row]:
             return self.indented(row)
@@ -80,22 +83,22 @@ class Ends:
 
     @cached_property
     def _next_shallow(self) -> list[int]:
-        """For each row the next one that is not blank and indented no deeper; their number for none."""
+        """For each row the next one that is not blank and indented no deeper; the number of rows if there is none."""
         count = len(self.lines)
-        found = [count] * count
+        next_shallow = [count] * count
         open_: list[int] = []
         for row, line in enumerate(self.lines):
             if not line or line.isspace():
                 continue
             indent = self._indents[row]
             while open_ and self._indents[open_[-1]] >= indent:
-                found[open_.pop()] = row
+                next_shallow[open_.pop()] = row
             open_.append(row)
-        return found
+        return next_shallow
 
     @cached_property
     def _counts(self) -> list[tuple[int, int]]:
-        """For each row how many more brackets open than close, and how many "{" there are."""
+        """For each row how many more brackets open than close on it, and the number of its "{"."""
         counts = []
         for line in self.lines:
             if not _BRACKETS.search(line):
@@ -109,19 +112,19 @@ class Ends:
 
     @cached_property
     def _braces(self) -> list[int]:
-        """How many "{" there are above each row."""
+        """For each row the number of "{" above it."""
         return list(accumulate((braces for _, braces in self._counts), initial=0))
 
     @cached_property
     def _next_closed(self) -> list[int]:
-        """For each row the first one, itself or below, after which no more brackets are open than before it."""
+        """For each row the first one, itself or below, after which no more brackets are open than before the row."""
         count = len(self.lines)
-        found = [count] * count
+        next_closed = [count] * count
         depth = 0
-        open_: list[tuple[int, int]] = []  # rows that are not closed yet, and how many brackets were open before
+        open_: list[tuple[int, int]] = []  # rows that are not closed yet, and the number of brackets open before each
         for row, (net, _) in enumerate(self._counts):
             open_.append((row, depth))
             depth += net
             while open_ and open_[-1][1] >= depth:
-                found[open_.pop()[0]] = row
-        return found
+                next_closed[open_.pop()[0]] = row
+        return next_closed

@@ -1,6 +1,6 @@
-"""From a syntax tree to what the cutting needs: the definitions of a file, and the rows where it may be cut.
+"""From a syntax tree to an outline: the definitions of a file, and the rows where it may be cut.
 
-One walk over the nodes that span several lines, in document order and without recursion. Rows count from 0.
+It takes one walk over the nodes that span several lines, in document order and without recursion. Rows count from 0.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from tree_sitter import Node
 from indexer.chunking.comments import clean_comment, clean_string, comment_above
 from indexer.chunking.grammar import BoundRule, Grammar
 
+# Kinds whose members are chunks of their own.
 CONTAINERS = frozenset(
     {
         "class",
@@ -31,25 +32,21 @@ CONTAINERS = frozenset(
         "mixin",
     }
 )
-"""Kinds whose members are chunks of their own."""
+# Kinds whose functions are called methods.
 _OWNERS = CONTAINERS - {"module", "namespace"}
-"""Kinds whose functions are called methods."""
+# Kinds whose inside is local: a module has no constants there.
 LOCAL = frozenset({"function", "method", "constructor"})
-"""Kinds whose inside is local: no constants of the module are found there."""
-
+# The kind of a name that is defined elsewhere, and offered here as well.
 EXPORT = "export"
-"""The kind of a name that is defined elsewhere, and offered here as well."""
-
+# Kinds whose names are words: a point in them separates nothing.
 _TITLES = frozenset({"test", "section", "block", "rule", "key", "element"})
-"""Kinds whose names are words, in which a point separates nothing."""
-
+# The walk does not go into definitions of these kinds, or into functions, if they stand on one line.
 _LEAVES = frozenset({"constant", "variable", "field", "property", "column"})
-"""Kinds in which nothing is looked for where they stand on one line, as in functions."""
 
+# Levels of the tree that are walked: far more than anyone indents, far fewer than a sum of 10^5 terms has.
 _MAX_DEPTH = 300
-"""Levels of the tree that are walked: far more than anyone indents, far fewer than a sum of 10^5 terms has."""
+# A node with more children is a table of data, and is cut by lines: a node in Python takes 100 bytes and 0.5 µs.
 _MAX_CHILDREN = 100_000
-"""A node with more children is a table of data, cut by lines: a node in Python takes 100 bytes and 0.5 µs."""
 
 _MAX_NAME = 120
 _MAX_SIGNATURE = 240
@@ -62,29 +59,29 @@ _QUALIFIED = re.compile(r"[\w$~]+(?:[.:#]+[\w$~]+)+[?!]?")
 class Definition:
     """A named piece of a file."""
 
+    # First row, with decorators, attributes and the comment above.
     start: int
-    """First row, with decorators, attributes and the comment above."""
+    # The row where the definition itself begins.
     line: int
-    """The row where the definition itself begins."""
+    # Last row.
     end: int
-    """Last row."""
+    # Index of the enclosing definition, -1 for none.
     parent: int
-    """Index of the enclosing definition, -1 for none."""
     kind: str
+    # Its name where it stands, without any scope: "serve".
     name: str
-    """What it is called where it stands, without any scope: "serve"."""
+    # Scope and name: "Server.Handler.serve".
     symbol: str
-    """Scope and name: "Server.Handler.serve"."""
     scope: str | None
     signature: str | None
     doc: str | None
+    # The rows where it begins anew: overloads and their body, equations of one function.
     again: tuple[int, ...] = ()
-    """The rows where it begins anew: overloads and their body, equations of one function."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What is only named: a field, a member of an enum."""
+    """A name without a definition of its own: a field, a member of an enum."""
 
     row: int
     kind: str
@@ -94,16 +91,19 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """The definitions of a file in document order, each before what it holds, and the rows where statements begin."""
+    """The definitions of a file in document order, outer ones first, and the rows where statements begin."""
 
     definitions: tuple[Definition, ...]
+    # Row → depth in the tree of the outermost node that begins there.
     borders: dict[int, int]
-    """Row → how deep in the tree the outermost node lies that begins there."""
     members: tuple[Member, ...] = ()
 
 
 def outline(text: str, lines: list[str], grammar: Grammar) -> Outline | None:
-    """The outline of `text`, whose `lines` end at line feeds; None if it cannot be parsed within bounds."""
+    """Return the outline of `text`; None if it cannot be parsed within bounds (see `Grammar.parse`).
+
+    `lines`: the same text, split at line feeds.
+    """
     data = text.encode("utf-8", "replace")
     tree = grammar.parse(data)
     if tree is None:
@@ -112,13 +112,13 @@ def outline(text: str, lines: list[str], grammar: Grammar) -> Outline | None:
 
 
 @dataclass(slots=True)
-class _Home:
-    """What siblings in the tree are defined in."""
+class _Siblings:
+    """The definition that siblings in the tree belong to."""
 
+    # Index of the definition around them, -1 for none.
     around: int
-    """Index of the definition around them, -1 for none."""
-    index: int
-    """The same, or that of the sibling which the following ones belong to."""
+    # The same, or the index of a sibling that all siblings after it belong to (a rule with `rest`).
+    owner: int
 
 
 @dataclass(slots=True)
@@ -126,21 +126,22 @@ class _Visit:
     """A node that the walk comes to."""
 
     node: Node
-    home: _Home
+    siblings: _Siblings
     first_row: int
+    # The row where the node ends. If it ends before the first column, that is the row after its last one.
     last_row: int
-    """Where it ends; before the first column, that is the row after its last."""
     depth: int = 0
+    # Whether it is not local to a function.
     top: bool = True
-    """Whether it is not local to a function."""
+    # The row where its wrapper or the first node that leads it begins, -1 for none.
     start: int = -1
-    """The row where what wraps or leads it begins, -1 for nothing."""
+    # The last row that belongs to it, if that is below the node; else -1.
     until: int = -1
-    """The row where what belongs to it ends, if that is after the node."""
 
     def inside(self, index: int, kind: str) -> _Visit:
-        home = _Home(index, index)
-        return _Visit(self.node, home, self.first_row, self.last_row, self.depth, self.top and kind not in LOCAL)
+        """Return a visit to the same node whose children belong to the definition `index`, which is of this kind."""
+        siblings = _Siblings(index, index)
+        return _Visit(self.node, siblings, self.first_row, self.last_row, self.depth, self.top and kind not in LOCAL)
 
 
 class _Walk:
@@ -155,8 +156,9 @@ class _Walk:
         self.borders: dict[int, int] = {}
 
     def run(self, root: Node) -> Outline:
+        """Return the outline of the tree below `root`."""
         rules = self.grammar.rules
-        stack = [_Visit(root, _Home(-1, -1), 0, len(self.lines) - 1)]
+        stack = [_Visit(root, _Siblings(-1, -1), 0, len(self.lines) - 1)]
         while stack:
             visit = stack.pop()
             node = visit.node
@@ -170,7 +172,7 @@ class _Walk:
                     elif self._define(visit, rule):
                         index = len(self.definitions) - 1
                         if rule.rest:
-                            visit.home.index = index
+                            visit.siblings.owner = index
                         leaf = leaf or (one_line and rule.kind in LOCAL)
                         if not leaf:
                             visit = visit.inside(index, self.definitions[-1].kind)
@@ -180,10 +182,10 @@ class _Walk:
         return Outline(tuple(self.definitions), self.borders, tuple(self.members))
 
     def _below(self, visit: _Visit) -> list[_Visit]:
-        """The children that are worth a visit, each with the row where what leads it begins."""
+        """Return visits to the children that are worth one, each with the row where its wrapper or lead begins."""
         rules, leads, short, rest = self.grammar.rules, self.grammar.leads, self.grammar.short, self.grammar.rest
         wrappers, tails = self.grammar.language.wrappers, self.grammar.language.tails
-        home = _Home(visit.home.index, visit.home.index) if rest else visit.home
+        siblings = _Siblings(visit.siblings.owner, visit.siblings.owner) if rest else visit.siblings
         node, borders, depth, top = visit.node, self.borders, visit.depth, visit.top
         wrapped = -1
         if node.type in wrappers:
@@ -198,14 +200,14 @@ class _Walk:
             if kind in leads and leads[kind].match(self.data, child.start_byte, child.end_byte):
                 lead = row if lead < 0 else lead
                 if kind in rules:
-                    below.append(_Visit(child, home, row, end, depth + 1, top))
+                    below.append(_Visit(child, siblings, row, end, depth + 1, top))
                 continue
             if kind in tails and below:
                 below[-1].until = end
             if end > row or (top and kind in short):
                 start = lead if wrapped < 0 else wrapped if lead < 0 else min(wrapped, lead)
                 until = visit.last_row if kind in rest else -1
-                below.append(_Visit(child, home, row, end, depth + 1, top, start, until))
+                below.append(_Visit(child, siblings, row, end, depth + 1, top, start, until))
             if child.is_named and not child.is_extra:
                 lead = -1
                 if kind in rules:
@@ -213,7 +215,7 @@ class _Walk:
         return below
 
     def _define(self, visit: _Visit, rule: BoundRule) -> bool:
-        """Add what the node defines, if it has a name."""
+        """Add the definition of the node, if it has a name; tell whether one was added."""
         node = visit.node
         head = self._head(node)
         signature = self._signature(node, head, rule)
@@ -224,8 +226,8 @@ class _Walk:
         name = clean_name(text, rule.kind)
         if not name or name == "_":
             return False
-        home = visit.home
-        parent = home.around if rule.rest else home.index
+        siblings = visit.siblings
+        parent = siblings.around if rule.rest else siblings.owner
         outer = self.definitions[parent] if parent >= 0 else None
         scope = outer.symbol if outer and not rule.rest else None
         if rule.scope and (receiver := rule.scope(node)):
@@ -246,8 +248,8 @@ class _Walk:
         start = visit.start if 0 <= visit.start < first_row else first_row
         first = comment_above(self.lines, start, self.grammar.language)
         doc = self._doc(node, kind, self.lines[first:line], start - first)
-        if rule.rest and home.index != parent:  # it takes what follows from the one before it
-            self.definitions[home.index] = replace(self.definitions[home.index], end=first - 1)
+        if rule.rest and siblings.owner != parent:  # it ends the sibling that owned the nodes up to here
+            self.definitions[siblings.owner] = replace(self.definitions[siblings.owner], end=first - 1)
         self.definitions.append(
             Definition(
                 first, line, end, parent, kind, short_name(name, rule.kind), symbol, scope or None, signature, doc
@@ -256,9 +258,9 @@ class _Walk:
         return True
 
     def _name(self, visit: _Visit, kind: str, names: list[Node]) -> None:
-        """Add what is named, but no definition of its own."""
-        index = visit.home.index
-        scope = self.definitions[index].symbol if index >= 0 else None
+        """Add names that have no definition of their own."""
+        owner = visit.siblings.owner
+        scope = self.definitions[owner].symbol if owner >= 0 else None
         for node in names:
             name = clean_name(self._text(node, 2 * _MAX_NAME), kind)
             if name and name not in ("_", "self"):
@@ -266,14 +268,17 @@ class _Walk:
                 self.members.append(Member(node.start_point.row, kind, name, symbol))
 
     def _continues(self, symbol: str, row: int, parent: int) -> bool:
-        """Whether a definition only adds to the last: another equation of it, or the body after its overloads."""
+        """Tell whether a definition only adds to the last: another equation of it, or the body after its overloads."""
         if not self.definitions:
             return False
         last = self.definitions[-1]
         return last.end + 1 == row and last.symbol == symbol and last.parent == parent and last.kind in LOCAL
 
     def _doc(self, node: Node, kind: str, above: list[str], comment: int) -> str | None:
-        """What documents a node: a string in it, or among the lines above it, the first of which are a comment."""
+        """Return the documentation of a node: a string in it or above it, else the comment above it.
+
+        `above`: the lines from the comment to the node; the first `comment` of them are the comment.
+        """
         if self.grammar.docstring and kind not in _LEAVES and (string := self.grammar.docstring(node)):
             return clean_string(self._text(string, 2 * _MAX_DOC))
         if not above:
@@ -283,7 +288,7 @@ class _Walk:
         return clean_comment(above[:comment], self.grammar.language)
 
     def _head(self, node: Node) -> Node:
-        """The first node of a definition that is no annotation."""
+        """Return the first node of a definition that is no annotation."""
         attributes = self.grammar.language.attributes
         if not attributes:
             return node
@@ -314,16 +319,16 @@ class _Walk:
 
 
 def kind_inside(kind: str, outer: Definition | None) -> str:
-    """The kind of what is defined inside of `outer`: functions of a class are its methods."""
+    """Return the kind of a definition inside of `outer`: functions of a class are its methods."""
     return "method" if kind == "function" and outer and outer.kind in _OWNERS else kind
 
 
 def clean_name(text: str, kind: str) -> str:
-    """A name as symbols show it: without quotes and white space, scopes joined by dots."""
+    """Return a name in the form of symbols: without quotes and white space, scopes joined by dots; "" for no name."""
     if text.isidentifier():
         return text[:_MAX_NAME]
     name = " ".join(text.split()).strip("\"'`")
-    if kind == EXPORT:  # by the name that it has from here on; of what is nested, or all there is, there is none
+    if kind == EXPORT:  # the name that it has from here on; nested lists and `*` have none
         name = name.rpartition(" as ")[2].rpartition("::")[2]
         return name[:_MAX_NAME] if name.isidentifier() else ""
     if kind in CONTAINERS:
@@ -340,11 +345,11 @@ def clean_name(text: str, kind: str) -> str:
 
 
 def short_name(name: str, kind: str) -> str:
-    """The last part of a name that was given with its scope."""
+    """Return the last part of a name that was given with its scope."""
     return name.rpartition(".")[2] if kind not in _TITLES and _QUALIFIED.fullmatch(name) else name
 
 
 def _receiver(text: str) -> str:
-    """The type in a receiver: "(s *Server[T])" → "Server"."""
-    words = re.findall(r"\w+", re.sub(r"\[.*?\]|<.*?>", "", text))
-    return words[-1] if words else ""
+    """Return the type in a receiver: "(s *Server[T])" → "Server"; "" if there is none."""
+    identifiers = re.findall(r"\w+", re.sub(r"\[.*?\]|<.*?>", "", text))
+    return identifiers[-1] if identifiers else ""

@@ -1,4 +1,4 @@
-"""Scripts in a page: what they define is found with the grammar of their own language."""
+"""Scripts in a page: the grammar of their own language finds their definitions."""
 
 from __future__ import annotations
 
@@ -19,67 +19,72 @@ _LANGUAGES = {
 
 
 def with_scripts(page: Outline, lines: list[str]) -> Outline:
-    """`page` with what the scripts in it define, as parts of the definitions of kind "script"."""
-    rows: dict[str, dict[int, int]] = {}  # language -> row -> index of the script that it is in
+    """Return `page` with the definitions of its scripts, each inside of its definition of kind "script"."""
+    languages: dict[str, dict[int, int]] = {}  # language -> row -> index of the script around that row
     for index, d in enumerate(page.definitions):
         if d.kind == "script" and (content := _content(d, lines)):
             language, first = content
-            rows.setdefault(language, {}).update(dict.fromkeys(range(first, d.end), index))
-    inner = [found for language, inside in rows.items() if (found := _outline(language, inside, page, lines))]
-    return _merged(page, inner) if inner else page
+            languages.setdefault(language, {}).update(dict.fromkeys(range(first, d.end), index))
+    outlines = [_outline(language, script_of, page, lines) for language, script_of in languages.items()]
+    inner = [scripts for scripts in outlines if scripts]
+    return _merge(page, inner) if inner else page
 
 
 def _content(script: Definition, lines: list[str]) -> tuple[str, int] | None:
-    """The language of a script, and the row where its content begins."""
+    """Return the language of a script and the row where its content begins; None if it has no content or no grammar."""
     first = script.line
     while first < script.end and ">" not in lines[first]:
         first += 1
     if first + 1 >= script.end:
         return None
     tag = " ".join(lines[script.line : first + 1])
-    said = _LANGUAGE.search(tag) or _TYPE.search(tag)
-    language = _LANGUAGES.get(said[1].lower() if said else "")
+    attribute = _LANGUAGE.search(tag) or _TYPE.search(tag)
+    language = _LANGUAGES.get(attribute[1].lower() if attribute else "")
     return (language, first + 1) if language else None
 
 
-def _outline(language: str, inside: dict[int, int], page: Outline, lines: list[str]) -> Outline | None:
-    """The outline of all scripts of one language, as one file in which everything else is blank."""
+def _outline(language: str, script_of: dict[int, int], page: Outline, lines: list[str]) -> Outline | None:
+    """Return the outline of all scripts of one language. They are parsed as one file, with all other lines blank."""
     grammar = load(language)
     if grammar is None:
         return None
-    kept = [line if row in inside else "" for row, line in enumerate(lines)]
-    found = outline("\n".join(kept), kept, grammar)
-    if found is None:
+    kept = [line if row in script_of else "" for row, line in enumerate(lines)]
+    scripts = outline("\n".join(kept), kept, grammar)
+    if scripts is None:
         return None
-    scripts = []
-    script = next(iter(inside.values()))
-    for d in found.definitions:
-        script = inside.get(d.line, script)
-        end = min(d.end, page.definitions[script].end - 1)  # what is never closed would go on in the next script
-        scripts.append(replace(d, end=end, parent=d.parent if d.parent >= 0 else -1 - script))
-    return replace(found, definitions=tuple(scripts))
-
-
-def _merged(page: Outline, scripts: list[Outline]) -> Outline:
-    """The definitions of the page and of its scripts in document order; in scripts, parent -1 - i is the page's i."""
-    outlines = [page, *scripts]
-    places: dict[tuple[int, int], int] = {}  # where each begins, but never above what it is in
-    for which, found in enumerate(outlines):
-        for index, d in enumerate(found.definitions):
-            outer = (which, d.parent) if d.parent >= 0 else (0, -1 - d.parent)
-            places[which, index] = max(d.start, places[outer] if which or d.parent >= 0 else 0)
-    order = sorted(places, key=lambda one: (places[one], one))
-    new = {one: position for position, one in enumerate(order)}
     definitions = []
-    for which, index in order:
-        d = outlines[which].definitions[index]
+    script = next(iter(script_of.values()))
+    for d in scripts.definitions:
+        script = script_of.get(d.line, script)
+        end = min(d.end, page.definitions[script].end - 1)  # an unclosed definition would go on in the next script
+        definitions.append(replace(d, end=end, parent=d.parent if d.parent >= 0 else -1 - script))
+    return replace(scripts, definitions=tuple(definitions))
+
+
+def _merge(page: Outline, scripts: list[Outline]) -> Outline:
+    """Return one outline of the page and its scripts, with the definitions in document order.
+
+    In the outlines of scripts, a parent below 0 is a definition of the page: -1 - i for its index i.
+    """
+    outlines = [page, *scripts]
+    # (number of the outline, index in it) -> row where the definition begins, but never above its parent
+    rows: dict[tuple[int, int], int] = {}
+    for number, outline_ in enumerate(outlines):
+        for index, d in enumerate(outline_.definitions):
+            outer = (number, d.parent) if d.parent >= 0 else (0, -1 - d.parent)
+            rows[number, index] = max(d.start, rows[outer] if number or d.parent >= 0 else 0)
+    order = sorted(rows, key=lambda place: (rows[place], place))
+    positions = {place: position for position, place in enumerate(order)}
+    definitions = []
+    for number, index in order:
+        d = outlines[number].definitions[index]
         if d.parent >= 0:
-            parent = new[which, d.parent]
+            parent = positions[number, d.parent]
         else:
-            parent = new[0, -1 - d.parent] if which else -1
+            parent = positions[0, -1 - d.parent] if number else -1
         definitions.append(replace(d, parent=parent))
     borders = dict(page.borders)
-    for found in scripts:
-        borders.update((row, depth + 1) for row, depth in found.borders.items())
-    members = page.members + tuple(member for found in scripts for member in found.members)
+    for script in scripts:
+        borders.update((row, depth + 1) for row, depth in script.borders.items())
+    members = page.members + tuple(member for script in scripts for member in script.members)
     return Outline(tuple(definitions), borders, members)

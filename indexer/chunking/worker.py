@@ -1,6 +1,6 @@
-"""A worker process: cuts one file after the other as `workers` asks it to, until its standard input ends.
+"""A worker process: it cuts the files that `workers` sends, one after the other, until its standard input ends.
 
-Requests and answers are pickled, between a program and its own child.
+Requests and answers are pickled. That is safe: they pass only between a program and its own child.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from indexer.chunking.cutting import rows
 def main() -> None:
     """Answer requests (path, data, by_grammar) with `FileRows`, or with the exception that cutting raised."""
     with (
-        suppress(EOFError, BrokenPipeError),  # the parent is done, or was killed
+        suppress(EOFError, BrokenPipeError),  # the parent has ended, or was killed
         os.fdopen(os.dup(1), "wb") as answers,
         os.fdopen(os.dup(0), "rb") as requests,
     ):
-        os.dup2(2, 1)  # what a library prints must not get between the answers
+        os.dup2(2, 1)  # text that a library prints must not get between the answers
         while True:
             path, data, by_grammar = pickle.load(requests)
             try:

@@ -1,8 +1,8 @@
 """Worker processes that cut files, as many at a time as there are cores.
 
-Cutting takes most of the first phase's time, so it is worth the cores; and a grammar is native code, made by others,
-that meets whatever lies in a repository. A worker that crashes, or does not come to an end, is replaced, and the file
-tried once more; if that ends the same way it is cut by its lines. A worker ends by itself when its parent is gone.
+Cutting takes most of the first phase's time, so it is worth the cores. And a grammar is native code, made by others,
+that meets any file of a repository. A worker that crashes, or does not come to an end, is replaced, and the file is
+tried once more; if that fails too, the file is cut by its lines. A worker ends by itself when its parent is gone.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 
     from indexer.chunking.cutting import FileRows
 
-# Each takes some 60 MB, and beyond four the process that writes their rows is the slower end.
+# Each worker takes some 60 MB. With more than four, the process that writes their rows is the slower end.
 MOST = 4
-# Bytes to cut for which it pays to start another.
+# One more worker pays for each so many bytes to cut.
 BYTES_EACH = 1_000_000
 
-# A grammar is given a second for a file (indexer/chunking/grammar.py); who takes this long is lost in native code.
+# A parse may take a second (indexer/chunking/grammar.py): a worker that takes this long is stuck in native code.
 LONGEST_SECONDS = 60.0
 
-# Modules are looked for where this process looks, and not in the working directory: that may be anyone's.
+# A worker imports modules from where this process does, and not from the working directory: that may be anyone's.
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from indexer.chunking.worker import main; main()"
 
 
 class Workers:
-    """Workers for some bytes to cut, started as they are needed. Use as a context manager."""
+    """Workers for `total_bytes` to cut, started as they are needed. Use it as a context manager."""
 
     def __init__(self, total_bytes: int, program: str = _PROGRAM) -> None:
         self.count = min(available_cores(), MOST, 1 + total_bytes // BYTES_EACH)
         self._program = program.format(path=sys.path)
-        self._threads = ThreadPoolExecutor(self.count, "cut")  # a thread to a worker
-        self._mine = threading.local()
+        self._threads = ThreadPoolExecutor(self.count, "cut")  # one thread for each worker
+        self._this_thread = threading.local()
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
         self._closed = False
@@ -67,42 +67,45 @@ class Workers:
             _reap(process)
 
     def cut(self, path: str, data: bytes) -> Future[FileRows]:
-        """Have a file cut; its result is that of `indexer.chunking.cutting.rows`."""
+        """Have a worker cut a file; the future gives what `indexer.chunking.cutting.rows` returns.
+
+        The future raises RuntimeError if cutting fails, or if each worker ended before it answered.
+        """
         return self._threads.submit(self._cut, path, data)
 
     def _cut(self, path: str, data: bytes) -> FileRows:
         for by_grammar in (True, True, False):
             worker = self._worker()
             try:
-                done = _ask(worker, path, data, by_grammar)
+                file_rows = _ask(worker, path, data, by_grammar)
             except (EOFError, OSError, pickle.UnpicklingError):
                 self._drop(worker)
                 continue
             if not by_grammar:
                 warnings.warn(f"{path}: its grammar crashed twice, so it is cut by its lines", stacklevel=2)
-            return done
+            return file_rows
         raise RuntimeError(f"no worker can cut {path!r}: each ended before it answered")
 
     def _worker(self) -> subprocess.Popen[bytes]:
         """Return this thread's worker."""
-        found: subprocess.Popen[bytes] | None = getattr(self._mine, "worker", None)
-        if found is None:
+        worker: subprocess.Popen[bytes] | None = getattr(self._this_thread, "worker", None)
+        if worker is None:
             with self._lock:
                 if self._closed:
                     raise RuntimeError("the workers have been closed")
-                found = subprocess.Popen(
+                worker = subprocess.Popen(
                     [sys.executable, "-c", self._program],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     start_new_session=True,  # Ctrl-C is for the parent, which ends its workers in order
                 )
-                self._running.add(found)
-            self._mine.worker = found
-        return found
+                self._running.add(worker)
+            self._this_thread.worker = worker
+        return worker
 
     def _drop(self, worker: subprocess.Popen[bytes]) -> None:
-        """Do without this thread's worker from now on."""
-        self._mine.worker = None
+        """End this thread's worker; the next call of `_worker` starts another."""
+        self._this_thread.worker = None
         worker.kill()
         with self._lock:
             self._running.discard(worker)
@@ -110,6 +113,7 @@ class Workers:
 
 
 def _ask(worker: subprocess.Popen[bytes], path: str, data: bytes, by_grammar: bool) -> FileRows:
+    """Have one worker cut a file. A worker that takes more than LONGEST_SECONDS is killed."""
     assert worker.stdin is not None
     assert worker.stdout is not None
     limit = threading.Timer(LONGEST_SECONDS, worker.kill)
@@ -129,5 +133,5 @@ def _reap(worker: subprocess.Popen[bytes]) -> None:
     worker.wait()
     for pipe in (worker.stdin, worker.stdout):
         if pipe is not None:
-            with suppress(OSError):  # what was still to be written
+            with suppress(OSError):  # closing writes what is left, and nobody reads any more
                 pipe.close()

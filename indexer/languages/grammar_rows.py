@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indexer.languages.language import Language, Rule, leads, words
+from indexer.languages.language import Language, Rule, any_leads, node_types
 
 _PYTHON = Language(
     name="python",
@@ -16,8 +16,8 @@ _PYTHON = Language(
         "assignment": Rule("constant", name="left", body="", only="left=identifier", top=True),
         "type_alias_statement": Rule("type", name="left", body=""),
     },
-    lists=words("block"),
-    wrappers=words("decorated_definition expression_statement"),
+    lists=node_types("block"),
+    wrappers=node_types("decorated_definition expression_statement"),
     line_comment=("#",),
     block_comment=None,
     docstring="body/<expression_statement>/<string>",
@@ -26,7 +26,8 @@ _PYTHON = Language(
 _JS_TESTS = "function~describe|it|test|suite|context|beforeEach|afterEach|(?:describe|it|test)\\.\\w+"
 _JS_FUNCTIONS = "arrow_function|function_expression|generator_function|function"
 _FIELD = Rule("field", own=False)
-_PUB_USE = "<visibility_modifier>/../argument"  # what is offered here though it is defined elsewhere
+# A name that is offered here though it is defined elsewhere.
+_PUB_USE = "<visibility_modifier>/../argument"
 _MEMBER = Rule("constant", own=False)
 _JS_RULES: dict[str, Rule | tuple[Rule, ...]] = {
     "function_declaration": Rule("function"),
@@ -61,10 +62,11 @@ _TS_RULES: dict[str, Rule | tuple[Rule, ...]] = {
     "function_signature": Rule("function"),
     "abstract_method_signature": Rule("method"),
 }
-_JS_WRAPPERS = words("export_statement lexical_declaration variable_declaration expression_statement")
+_JS_WRAPPERS = node_types("export_statement lexical_declaration variable_declaration expression_statement")
 
 _C_NAME = "declarator/declarator|<function_declarator>|<pointer_declarator>|<field_identifier>*"
-_C_MACRO_NAME = "type/<ERROR>/<identifier>"  # of a pointer to a function with a calling convention
+# The name of a pointer to a function with a calling convention.
+_C_MACRO_NAME = "type/<ERROR>/<identifier>"
 _C_POINTED = "declarator/<pointer_declarator>|<reference_declarator>*/<function_declarator>"
 _C_FIELD = Rule("field", name=_C_NAME, only="declarator", own=False)
 _C_RULES: dict[str, Rule | tuple[Rule, ...]] = {
@@ -103,7 +105,7 @@ ROWS: tuple[Language, ...] = (
             ),
         },
         wrappers=_JS_WRAPPERS,
-        leads=leads("decorator"),
+        leads=any_leads("decorator"),
     ),
     Language(
         name="typescript",
@@ -112,7 +114,7 @@ ROWS: tuple[Language, ...] = (
         grammar="tree_sitter_typescript:language_typescript",
         rules=_TS_RULES,
         wrappers=_JS_WRAPPERS | {"ambient_declaration"},
-        leads=leads("decorator"),
+        leads=any_leads("decorator"),
     ),
     Language(
         name="tsx",
@@ -120,7 +122,7 @@ ROWS: tuple[Language, ...] = (
         grammar="tree_sitter_typescript:language_tsx",
         rules=_TS_RULES,
         wrappers=_JS_WRAPPERS | {"ambient_declaration"},
-        leads=leads("decorator"),
+        leads=any_leads("decorator"),
     ),
     Language(
         name="go",
@@ -140,7 +142,7 @@ ROWS: tuple[Language, ...] = (
             "field_declaration": Rule("field", name="[name]", own=False),
             "method_elem": Rule("method", own=False),
         },
-        wrappers=words("type_declaration const_declaration var_declaration"),
+        wrappers=node_types("type_declaration const_declaration var_declaration"),
     ),
     Language(
         name="rust",
@@ -168,8 +170,8 @@ ROWS: tuple[Language, ...] = (
                 Rule("export", "argument/name|alias", only=f"{_PUB_USE}=scoped_identifier|use_as_clause", own=False),
             ),
         },
-        lists=words("enum_variant_list field_declaration_list"),
-        leads=leads("attribute_item"),
+        lists=node_types("enum_variant_list field_declaration_list"),
+        leads=any_leads("attribute_item"),
     ),
     Language(
         name="java",
@@ -189,15 +191,15 @@ ROWS: tuple[Language, ...] = (
             "enum_constant": _MEMBER,
             "annotation_type_element_declaration": Rule("method", own=False),
         },
-        lists=words("enum_body"),
-        attributes=words("marker_annotation annotation"),
+        lists=node_types("enum_body"),
+        attributes=node_types("marker_annotation annotation"),
     ),
     Language(
         name="c",
         extensions=("c", "h"),
         grammar="tree_sitter_c:language",
         rules=_C_RULES,
-        lists=words("enumerator_list"),
+        lists=node_types("enumerator_list"),
     ),
     Language(
         name="cpp",
@@ -235,7 +237,7 @@ ROWS: tuple[Language, ...] = (
                 _C_FIELD,
             ),
         },
-        lists=words("enumerator_list"),
-        wrappers=words("template_declaration"),
+        lists=node_types("enumerator_list"),
+        wrappers=node_types("template_declaration"),
     ),
 )

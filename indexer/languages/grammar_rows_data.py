@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indexer.languages.language import Language, Rule, words
+from indexer.languages.language import Language, Rule, node_types
 
 _HASH = ("#",)
 
@@ -24,7 +24,7 @@ ROWS: tuple[Language, ...] = (
             "alter_table": Rule("statement", name="<object_reference>", body=""),
             "insert": Rule("statement", name="<object_reference>", body=""),
         },
-        wrappers=words("statement"),
+        wrappers=node_types("statement"),
         line_comment=("--", "#"),
     ),
     *(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from indexer.chunking import heredocs
-from indexer.languages.language import Language, Rule, leads, words
+from indexer.languages import heredocs
+from indexer.languages.language import Language, Rule, any_leads, node_types
 
 _RUBY_TESTS = "method~describe|context|it|specify|test|feature|scenario|shared_examples"
 _RUBY_SYMBOLS = "method~scope|has_many|has_one|belongs_to|has_and_belongs_to_many|enum|store_accessor"
@@ -47,8 +47,8 @@ ROWS: tuple[Language, ...] = (
             "event_declaration": _FIELD,
             "enum_member_declaration": _MEMBER,
         },
-        lists=words("enum_member_declaration_list"),
-        attributes=words("attribute_list"),
+        lists=node_types("enum_member_declaration_list"),
+        attributes=node_types("attribute_list"),
     ),
     Language(
         name="ruby",
@@ -71,7 +71,7 @@ ROWS: tuple[Language, ...] = (
             ),
             "alias": Rule("method", own=False),
         },
-        lists=words("body_statement"),
+        lists=node_types("body_statement"),
         line_comment=_HASH,
         block_comment=("=begin", "=end"),
     ),
@@ -97,8 +97,8 @@ ROWS: tuple[Language, ...] = (
                 own=False,
             ),
         },
-        lists=words("expression_statement"),
-        attributes=words("attribute_list"),
+        lists=node_types("expression_statement"),
+        attributes=node_types("attribute_list"),
         line_comment=("//", "#"),
     ),
     Language(
@@ -125,8 +125,8 @@ ROWS: tuple[Language, ...] = (
             "associatedtype_declaration": Rule("type", own=False),
             "enum_entry": Rule("constant", name="[name]", own=False),
         },
-        lists=words("enum_class_body"),
-        attributes=words("attribute"),
+        lists=node_types("enum_class_body"),
+        attributes=node_types("attribute"),
     ),
     Language(
         name="kotlin",
@@ -147,8 +147,8 @@ ROWS: tuple[Language, ...] = (
             "class_parameter": Rule("property", name="<identifier>", only="<val>|<var>", own=False),
             "enum_entry": Rule("constant", name="<identifier>", own=False),
         },
-        lists=words("enum_class_body primary_constructor class_parameters"),
-        attributes=words("annotation"),
+        lists=node_types("enum_class_body primary_constructor class_parameters"),
+        attributes=node_types("annotation"),
     ),
     Language(
         name="scala",
@@ -172,8 +172,8 @@ ROWS: tuple[Language, ...] = (
             "full_enum_case": _MEMBER,
             "class_parameter": Rule("field", own=False),
         },
-        lists=words("enum_case_definitions class_parameters template_body"),
-        attributes=words("annotation"),
+        lists=node_types("enum_case_definitions class_parameters template_body"),
+        attributes=node_types("annotation"),
     ),
     Language(
         name="elixir",
@@ -226,8 +226,8 @@ ROWS: tuple[Language, ...] = (
             "gadt_constructor": Rule("constructor", own=False),
             "field": Rule("field", name="[name]", own=False),
         },
-        lists=words("data_constructors gadt_constructors record fields class_declarations instance_declarations"),
-        leads=leads("signature"),
+        lists=node_types("data_constructors gadt_constructors record fields class_declarations instance_declarations"),
+        leads=any_leads("signature"),
         line_comment=("--",),
         block_comment=("{-", "-}"),
     ),
@@ -255,7 +255,7 @@ ROWS: tuple[Language, ...] = (
             ),
             "field": Rule("function", body="value/body", only="value=function_definition"),
         },
-        wrappers=words("variable_declaration"),
+        wrappers=node_types("variable_declaration"),
         line_comment=("--",),
         block_comment=("--[[", "]]"),
     ),
@@ -269,7 +269,7 @@ ROWS: tuple[Language, ...] = (
             "function_definition": Rule("function"),
             "variable_assignment": Rule("constant", body="", top=True),
         },
-        wrappers=words("declaration_command"),
+        wrappers=node_types("declaration_command"),
         line_comment=_HASH,
         block_comment=None,
     ),
@@ -289,7 +289,7 @@ ROWS: tuple[Language, ...] = (
             "container_field": _FIELD,
             "error_set_declaration": Rule("constant", name="[*]", own=False),
         },
-        lists=words("struct_declaration enum_declaration union_declaration"),
+        lists=node_types("struct_declaration enum_declaration union_declaration"),
         block_comment=None,
     ),
     Language(
@@ -311,9 +311,9 @@ ROWS: tuple[Language, ...] = (
             "initialized_identifier": Rule("field", name="<identifier>", own=False),
             "enum_constant": _MEMBER,
         },
-        lists=words("enum_body static_final_declaration_list initialized_identifier_list"),
-        tails=words("function_body"),
-        leads=leads("annotation"),
+        lists=node_types("enum_body static_final_declaration_list initialized_identifier_list"),
+        tails=node_types("function_body"),
+        leads=any_leads("annotation"),
     ),
     Language(
         name="julia",
@@ -333,7 +333,7 @@ ROWS: tuple[Language, ...] = (
             "assignment": Rule("function", name="[0]/[0]", body="", only="[0]=call_expression", top=True),
             "const_statement": Rule("constant", name="<assignment>/[0]", body="", top=True),
         },
-        leads=leads("string_literal"),
+        leads=any_leads("string_literal"),
         line_comment=_HASH,
         block_comment=("#=", "=#"),
     ),
@@ -359,7 +359,7 @@ ROWS: tuple[Language, ...] = (
                 "property", name="arguments/<autoquoted_bareword>", only="function~has", own=False
             ),
         },
-        lists=words("expression_statement"),
+        lists=node_types("expression_statement"),
         line_comment=_HASH,
         block_comment=None,
     ),

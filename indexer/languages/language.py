@@ -1,4 +1,4 @@
-"""What a row of the language table can say."""
+"""The form of a row in the language table."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ class Rule:
     """
 
     kind: str
+    # Path to the name. Empty: the name is all text before the body.
     name: str = "name"
-    """Path to the name. Empty: the name is all that stands before the body."""
+    # Path to the body: the signature is the text before it. Empty: the signature is the first line.
     body: str = "body"
-    """Path to the body: the signature is what stands before it. Empty: the signature is the first line."""
+    # Path to a node that names the enclosing scope, if no node around does (Go's receivers).
     scope: str = ""
-    """Path to a node that names the enclosing scope, where that is not around the node (Go's receivers)."""
+    # A condition: "path" must exist, or "path=type|type" must lead to a node of one of these types, or "path~regex"
+    # must lead to text that the expression matches whole.
     only: str = ""
-    """A condition: "path" must exist, or "path=type|type" must lead to a node of one of these types, or "path~regex"
-    must lead to text that the expression matches whole."""
+    # Whether the rule holds only outside of functions, where an assignment is a constant.
     top: bool = False
-    """Whether the rule holds only outside of functions, where an assignment is a constant."""
+    # Whether the definition may become a chunk of its own. If not, it is only named in the chunk around it: a field, a
+    # member of an enum. The path `name` may then end in "[*]", all named children, or "[FIELD]", all children of that
+    # field.
     own: bool = True
-    """Whether it may become a chunk of its own. If not, it is only named in the chunk around it: a field, a member of
-    an enum. Its path `name` may then end in "[*]", all named children, or "[FIELD]", all children of that field."""
+    # Whether all that follows, to the end of the block or to the next such node, belongs to it: Perl's packages.
     rest: bool = False
-    """Whether what follows, to the end of the block or to the next such node, belongs to it: Perl's packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +41,18 @@ class LineRule:
     """How a line defines something, in a language that is outlined without a grammar."""
 
     kind: str
+    # A regular expression that matches from the start of the line, indentation included. The group `name` is the name;
+    # a group `more` is added to it. A group `level` says by its length how deep a heading is. Each line feed in the
+    # expression (written as an escape) takes one more line.
     pattern: str
-    """What the line matches from its start, indentation included; the group `name` is the name, to which a group `more`
-    is added. A group `level` says by its length how deep a heading is. Each line feed in it (written as an escape)
-    takes one more line."""
+    # "brace": where the first bracket "{" closes, or without one, where all brackets are closed. "indent": before the
+    # next line that is indented no deeper and does not begin with a closing word. "next": before the next definition by
+    # such a rule, of the same level or above. A rule of kind "end" ends these, and defines nothing.
     ends: str = "brace"
-    """"brace": where the first bracket "{" closes, or all brackets are closed if there is none. "indent": before the
-    next line that is indented no deeper and does not begin with a closing word. "next": before the next definition by
-    such a rule, of the same level or above; one of kind "end" does nothing else."""
+    # As in `Rule`.
     own: bool = True
-    """As of a `Rule`."""
+    # Kinds of definition, separated by "|": the rule holds only directly inside of one of them. Empty: anywhere.
     inside: str = ""
-    """Kinds of definition, separated by "|", right inside of which alone the rule holds. Empty: anywhere."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,42 +63,43 @@ class Language:
     extensions: tuple[str, ...] = ()
     filenames: tuple[str, ...] = ()
     shebangs: tuple[str, ...] = ()
+    # `module:function` in a wheel.
     grammar: str = ""
-    """`module:function` in a wheel."""
+    # Node type → what it defines. Of several rules, the first whose condition holds.
     rules: Mapping[str, Rule | tuple[Rule, ...]] = field(default_factory=dict)
-    """Node type → what it defines. Of several rules, the first whose condition holds."""
+    # Tells whether the grammar may see a file's content. If not, the file is cut as text without a grammar.
     safe: Callable[[bytes], bool] | None = None
-    """What must hold of a file before the grammar may see it; else it is cut as text without one."""
+    # Whether definitions of kind "script" hold JavaScript or TypeScript.
     scripts: bool = False
-    """Whether definitions of kind "script" hold JavaScript or TypeScript."""
+    # Rules for lines, instead of a grammar. Neither: the text is cut by blank lines and indentation.
     lines: tuple[LineRule, ...] = ()
-    """Instead of a grammar: how lines define. Neither: the text is cut by blank lines and indentation."""
+    # With `lines`: the regular expression of a line that begins or ends a block in which no line defines anything
+    # (Markdown's code).
     fence: str = ""
-    """With `lines`: what begins and ends a passage in which no line defines anything (Markdown's code)."""
+    # Whether it is text for people: then lines that define nothing are no code.
     prose: bool = False
-    """Text for people, of which what defines nothing is no code."""
+    # Node types that are visited even where they stand on one line, for the members that they name.
     lists: frozenset[str] = frozenset()
-    """Node types that are looked into even where they stand on one line, for the members that they name."""
+    # Node types around a definition that belong to it: decorated, exported, templated.
     wrappers: frozenset[str] = frozenset()
-    """Node types around a definition that belong to it: decorated, exported, templated."""
+    # Node types of siblings before a definition that belong to it: attributes, decorators, type signatures. The value
+    # is a regular expression for the beginning of their text; empty: any text. They may have a rule too.
     leads: Mapping[str, str] = field(default_factory=dict)
-    """Node type → how its text begins (a regular expression; empty: anyhow), for siblings before a definition
-    that belong to it: attributes, decorators, type signatures. A rule may name what they define besides."""
+    # Node types of siblings after a definition that belong to it: Dart's function bodies.
     tails: frozenset[str] = frozenset()
-    """Node types after a definition, as siblings, that belong to it: Dart's function bodies."""
+    # Node types at the beginning of a definition that its signature leaves out: annotations.
     attributes: frozenset[str] = frozenset()
-    """Node types at the beginning of a definition that are not yet its signature: annotations."""
     line_comment: tuple[str, ...] = ("//",)
     block_comment: tuple[str, str] | None = ("/*", "*/")
+    # Path from a definition to the string in its body that documents it. Empty: the comment above documents it.
     docstring: str = ""
-    """Path from a definition to the string in its body that documents it; empty: the comment above does."""
 
 
-def words(text: str) -> frozenset[str]:
-    """The words of a text, as a set."""
+def node_types(text: str) -> frozenset[str]:
+    """Return the node types in a text, which has spaces between them."""
     return frozenset(text.split())
 
 
-def leads(text: str) -> Mapping[str, str]:
-    """Node types that lead a definition however they begin."""
+def any_leads(text: str) -> Mapping[str, str]:
+    """Return `Language.leads` for the node types in a text: they lead a definition whatever their own text is."""
     return dict.fromkeys(text.split(), "")

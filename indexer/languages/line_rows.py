@@ -1,6 +1,6 @@
 """Rows of the language table for programming languages that are outlined by their lines.
 
-Because they have no wheel (R), or because theirs is larger than what it would give (OCaml: 12.9 MB).
+They have no wheel (R), or their wheel is larger than it is worth (OCaml: 12.9 MB).
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""All that is known of each language, in one table, and which language a file is in.
+"""The language table, and the language of a file.
 
-A new language is a row in indexer/*_rows*.py, and a fixture in tests/chunks. A row says
-how files of the language are recognised, which wheel holds its grammar, and which syntax nodes define what. The cutting
-itself (indexer/chunking/chunks.py) knows no language.
+The rows are in the modules *_rows*.py beside this one. The cutting (indexer/chunking/chunks.py) knows no language.
 """
 
 from __future__ import annotations
@@ -31,41 +29,42 @@ _CPP_HEADER = re.compile(
     r"^\s*(?:class|namespace|template|using|public:|private:|protected:)\b|\bstd::|::", re.MULTILINE
 )
 
-
-# Characters in which a C++ header's first class is found, below a long licence too.
-HEAD = 16_384
+# Characters at the beginning of a file that are read. A C++ header's first class is in them, below a long licence too.
+_HEAD = 16_384
 
 
 def detect(path: str, text: str = "") -> str | None:
-    """The language of a file as results name it, by its name, its extension, or the interpreter in its first line.
+    """Return the language of a file, as results name it; None for text of no known language.
 
-    `text`: its content, of which the beginning is looked at. None: text of no known language.
+    The full name decides first, then the longest known extension, then the interpreter in the first line. `text` is the
+    file's content; only its beginning is read.
     """
-    head = text[:HEAD]
+    head = text[:_HEAD]
     name = path.rsplit("/", 1)[-1].lower()
-    found = _BY_FILENAME.get(name)
-    if found is None and name.startswith(("dockerfile.", "containerfile.")):
-        found = "dockerfile"
-    if found is None and "." in name:
-        found = _by_extension(name)
-    if found == "c" and name.endswith(".h") and _CPP_HEADER.search(head):
+    language = _BY_FILENAME.get(name)
+    if language is None and name.startswith(("dockerfile.", "containerfile.")):
+        language = "dockerfile"
+    if language is None and "." in name:
+        language = _by_extension(name)
+    if language == "c" and name.endswith(".h") and _CPP_HEADER.search(head):
         return "cpp"
-    if found is None and head.startswith("#!"):
-        found = _by_shebang(head.split("\n", 1)[0])
-    return found
+    if language is None and head.startswith("#!"):
+        language = _by_shebang(head.split("\n", 1)[0])
+    return language
 
 
 @lru_cache(maxsize=4096)
 def _by_extension(name: str) -> str | None:
-    """The language of the longest known extension: `a.blade.php` may differ from `a.php`."""
+    """Return the language of the longest known extension: `a.blade.php` may differ from `a.php`."""
     parts = name.split(".")
     for start in range(1, len(parts)):
-        if found := _BY_EXTENSION.get(".".join(parts[start:])):
-            return found
+        if language := _BY_EXTENSION.get(".".join(parts[start:])):
+            return language
     return None
 
 
 def _by_shebang(line: str) -> str | None:
+    """Return the language of the interpreter in a line that begins with "#!"; None if it is not known."""
     match = _SHEBANG.match(line)
     if not match:
         return None

@@ -1,6 +1,6 @@
 """Rows of the language table for prose, settings, schemas and build files that are outlined by their lines.
 
-Because a line says it all (Markdown, Make), or because there is no wheel (Protobuf).
+One line says it all (Markdown, Make), or there is no wheel (Protobuf).
 """
 
 from __future__ import annotations
@@ -164,7 +164,8 @@ ROWS: tuple[Language, ...] = (
         line_comment=("::", "rem ", "REM "),
         block_comment=None,
     ),
-    Language(  # its grammar's scanner ends the process on deeply nested files (tree-sitter-yaml 0.7.2)
+    # The scanner of YAML's grammar ends the process on deeply nested files (tree-sitter-yaml 0.7.2).
+    Language(
         name="yaml",
         extensions=("yml", "yaml", "cff"),
         filenames=(".clang-format", ".clang-tidy", ".yamllint"),

@@ -11,14 +11,12 @@ from collections.abc import Iterator
 from itertools import chain
 
 from indexer.deadline import Deadline
-from indexer.meaning.missing import missing_of_files, missing_passages
 from indexer.meaning.passages import outline_passage, passage, passage_hash, path_passage
-from indexer.meaning.stored import stored_chunks, stored_names
 from indexer.report import Progress
 from kuberian.model.encoder import Encoder
-from kuberian.store.home import transaction
-from kuberian.store.paths import from_column
-from kuberian.store.vectors import STORED
+from kuberian.store import chunks, embeddings
+from kuberian.store.connection import transaction
+from kuberian.store.passages import of_chunks_without_embedding, of_files_without_embedding
 
 # Passages that are held and sorted by length at a time: about 8 MB of text.
 WINDOW = 4096
@@ -27,7 +25,7 @@ WINDOW = 4096
 BATCH = 128
 
 
-def embed_missing(
+def embed_chunks(
     connection: sqlite3.Connection,
     encoder: Encoder,
     model_id: int,
@@ -35,19 +33,16 @@ def embed_missing(
     progress: Progress | None,
     deadline: Deadline,
 ) -> int:
-    """Embed what the snapshot lacks, or as much as there is time for; return the number of passages."""
-    missing = missing_passages(connection, model_id, snapshot_id)
+    """Embed the passages of the snapshot's chunks, or as many as there is time for; return how many those were."""
+    wanted = of_chunks_without_embedding(connection, model_id, snapshot_id)
     done = 0
-    for start in range(0, len(missing), WINDOW):
-        window = [
-            (stored.key, passage(stored.chunk, stored.code, stored.language))
-            for stored in stored_chunks(connection, missing[start : start + WINDOW])
-        ]
-        for batch in _batches(window):
+    for start in range(0, len(wanted), WINDOW):
+        stored = chunks.with_code(connection, wanted[start : start + WINDOW])
+        for batch in _batches([(chunk.passage, passage(chunk, chunk.code)) for chunk in stored]):
             _embed(connection, encoder, model_id, batch)
             done += len(batch)
             if progress is not None:
-                progress("meaning", done, len(missing))
+                progress("meaning", done, len(wanted))
             if deadline.passed():
                 return done
     return done
@@ -57,11 +52,11 @@ def embed_files(
     connection: sqlite3.Connection, encoder: Encoder, model_id: int, snapshot_id: int, deadline: Deadline
 ) -> None:
     """Embed the passages of the snapshot's paths and of its files' outlines, or as many as there is time for."""
-    missing = missing_of_files(connection, model_id, snapshot_id)
-    of_paths = [(key, path_passage(from_column(path))) for key, path in missing.paths.items()]
+    wanted = of_files_without_embedding(connection, model_id, snapshot_id)
+    of_paths = [(key, path_passage(path)) for key, path in wanted.paths.items()]
     of_outlines = (
-        [_outline(connection, blob_id) for blob_id in missing.outlines[start : start + WINDOW]]
-        for start in range(0, len(missing.outlines), WINDOW)
+        [_outline(connection, blob_id) for blob_id in wanted.outlines[start : start + WINDOW]]
+        for start in range(0, len(wanted.outlines), WINDOW)
     )
     for window in chain([of_paths], of_outlines):
         for batch in _batches(window):
@@ -71,7 +66,7 @@ def embed_files(
 
 
 def _outline(connection: sqlite3.Connection, blob_id: int) -> tuple[bytes, str]:
-    text = outline_passage(stored_names(connection, blob_id))
+    text = outline_passage(chunks.defined_in(connection, blob_id))
     return passage_hash(text), text
 
 
@@ -83,9 +78,6 @@ def _batches(passages: list[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, st
 
 
 def _embed(connection: sqlite3.Connection, encoder: Encoder, model_id: int, batch: list[tuple[bytes, str]]) -> None:
-    vectors = encoder.encode([text for _, text in batch]).astype(STORED)
+    vectors = encoder.encode([text for _, text in batch])
     with transaction(connection):
-        connection.executemany(
-            "INSERT OR IGNORE INTO embeddings(passage, model_id, vector) VALUES(?, ?, ?)",
-            [(key, model_id, vector.tobytes()) for (key, _), vector in zip(batch, vectors, strict=True)],
-        )
+        embeddings.add(connection, model_id, [key for key, _ in batch], vectors)

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.meaning.passages import passage
-from indexer.meaning.stored import stored_chunks
 from kuberian.errors import EngineError
 from kuberian.git.repository import Repository
 from kuberian.model.bundled import bundled_fingerprint
-from kuberian.store.home import Home
-from kuberian.store.paths import to_column
+from kuberian.store import chunks, models
+from kuberian.store.folder import HomeFolder
 
 if TYPE_CHECKING:
     from kuberian.model.encoder import Encoder
@@ -49,21 +48,13 @@ def choose_model(
 
     Raises CheckpointError if the folder holds no checkpoint that can be used.
     """
-    known = connection.execute(
-        """
-        SELECT models.path, models.precision, models.fingerprint, models.id FROM repositories
-        JOIN snapshots ON repository_id = repositories.id
-        JOIN models ON models.id = snapshots.model_id
-        WHERE repositories.path = ? ORDER BY indexed_at DESC LIMIT 1
-        """,
-        (to_column(str(repository.root)),),
-    ).fetchone()
-    folder = str(Path(checkpoint).resolve()) if checkpoint else known[0] if known else None
+    known = models.last_of(connection, str(repository.root))
+    folder = str(Path(checkpoint).resolve()) if checkpoint else known.path if known else None
     fingerprint = _fingerprint(folder)
-    same = known is not None and folder == known[0]
-    wanted = precision or (known[1] if same else "auto")
-    unchanged = same and wanted == known[1] and fingerprint == known[2]
-    return ModelChoice(folder, wanted, asked=precision is not None, known=known[3] if unchanged else None)
+    same = known is not None and folder == known.path
+    wanted = precision or (known.precision if known and same else "auto")
+    unchanged = known is not None and same and (wanted, fingerprint) == (known.precision, known.fingerprint)
+    return ModelChoice(folder, wanted, asked=precision is not None, known=known.id if known and unchanged else None)
 
 
 def _fingerprint(checkpoint: str | None) -> str:
@@ -74,7 +65,7 @@ def _fingerprint(checkpoint: str | None) -> str:
     return open_checkpoint(checkpoint).fingerprint()
 
 
-def open_encoder(connection: sqlite3.Connection, home: Home, snapshot_id: int, choice: ModelChoice) -> Encoder:
+def open_encoder(connection: sqlite3.Connection, home: HomeFolder, snapshot_id: int, choice: ModelChoice) -> Encoder:
     """Return the encoder of a choice, calibrated on the snapshot's own chunks if int8 needs it.
 
     Raises EngineError if a precision was asked for that cannot be had; one that was only remembered is replaced, with a
@@ -96,20 +87,12 @@ def open_encoder(connection: sqlite3.Connection, home: Home, snapshot_id: int, c
 
 def model_row(connection: sqlite3.Connection, encoder: Encoder, checkpoint: str | None) -> int:
     """Return the row of the encoder's model, made if it is new to the home; `checkpoint` is None if it is bundled."""
-    connection.execute(
-        """
-        INSERT INTO models(name, path, fingerprint, precision, dimension) VALUES(?, ?, ?, ?, ?)
-        ON CONFLICT(fingerprint, precision) DO UPDATE SET path = excluded.path
-        """,
-        (encoder.name, checkpoint, encoder.fingerprint, encoder.precision, encoder.dimension),
-    )
-    row = connection.execute(
-        "SELECT id FROM models WHERE fingerprint = ? AND precision = ?", (encoder.fingerprint, encoder.precision)
-    ).fetchone()
-    return int(row[0])
+    return models.put(connection, encoder.name, checkpoint, encoder.fingerprint, encoder.precision, encoder.dimension)
 
 
-def _eight_bit(connection: sqlite3.Connection, home: Home, snapshot_id: int, checkpoint: str | None) -> Path | None:
+def _eight_bit(
+    connection: sqlite3.Connection, home: HomeFolder, snapshot_id: int, checkpoint: str | None
+) -> Path | None:
     """Return the file with a checkpoint's eight-bit form: beside it, or made once from a snapshot's chunks and kept.
 
     None if there are too few chunks to make it from.
@@ -121,20 +104,12 @@ def _eight_bit(connection: sqlite3.Connection, home: Home, snapshot_id: int, che
     shipped = Path(opened.folder / QUANTIZED)
     if shipped.is_file():
         return shipped
-    kept = home.folder / "quantized" / f"{opened.fingerprint()}.safetensors"
+    kept = home.quantized / f"{opened.fingerprint()}.safetensors"
     if not kept.is_file():
-        ids = connection.execute(
-            """
-            SELECT chunks.id FROM chunks
-            WHERE blob_id IN (SELECT blob_id FROM snapshot_files WHERE snapshot_id = ?)
-            ORDER BY passage LIMIT ?
-            """,  # by hash: as good as at random, and the same for the same chunks
-            (snapshot_id, CALIBRATION_CHUNKS),
-        ).fetchall()
+        ids = chunks.some_of(connection, snapshot_id, CALIBRATION_CHUNKS)
         if len(ids) < MIN_CALIBRATION_CHUNKS:
             return None
-        chunks = stored_chunks(connection, [row[0] for row in ids])
         kept.parent.mkdir(parents=True, exist_ok=True)
-        texts = [passage(stored.chunk, stored.code, stored.language) for stored in chunks]
+        texts = [passage(stored, stored.code) for stored in chunks.with_code(connection, ids)]
         Encoder(checkpoint, "float32").calibrate(texts, kept)
     return kept

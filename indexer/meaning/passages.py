@@ -9,16 +9,36 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Protocol
 
-from indexer.chunking.chunk import Chunk
 from kuberian.words import parts, words
 
+# More than the encoder's 256 tokens hold; bounds what one endless line costs to tokenize.
 MAX_CHARS = 2400
-"""More than the encoder's 256 tokens hold; bounds what one endless line costs to tokenize."""
 
 
-def passage(chunk: Chunk, code: str, language: str | None) -> str:
-    """The text that is embedded for `chunk`, whose lines are `code`: what it is, where it belongs, then the code.
+class Described(Protocol):
+    """What a passage says of a chunk besides its code: a `Chunk` as it was cut, or as it is stored."""
+
+    @property
+    def kind(self) -> str:
+        """What it is: function, class, section …"""
+
+    @property
+    def symbol(self) -> str | None:
+        """Its scope and name."""
+
+    @property
+    def scope(self) -> str | None:
+        """The name of what it is in."""
+
+    @property
+    def part(self) -> int:
+        """Which part of a definition that was cut: 1, 2, …; 0 where it is whole."""
+
+
+def passage(chunk: Described, code: str) -> str:
+    """Return the text that is embedded for a chunk with the lines `code`: what it is, where it belongs, then the code.
 
     A function of the file's content alone, without its path, so that renaming a file embeds nothing again.
     """
@@ -29,7 +49,7 @@ def passage(chunk: Chunk, code: str, language: str | None) -> str:
 
 
 def path_passage(path: str) -> str:
-    """The text that is embedded for a path: its words, compound ones whole and in parts, without the extension.
+    """Return the text that is embedded for a path: its words, compound ones whole and in parts, without the extension.
 
     >>> path_passage("src/authGuard/login_form.test.ts")
     'src authguard auth guard login_form login form test'
@@ -46,12 +66,17 @@ def path_passage(path: str) -> str:
 
 
 def outline_passage(names: Iterable[str]) -> str:
-    """The text that is embedded for a file's outline: what it defines, each name once, in the file's order.
+    """Return the text that is embedded for a file's outline: what it defines, each name once, in the file's order.
 
     >>> outline_passage(["Session", "get", "post", "get"])
     'Session get post'
     """
     return " ".join(dict.fromkeys(names))[:MAX_CHARS]
+
+
+def path_key(path: str) -> bytes:
+    """Return the key of the passage of a path."""
+    return passage_hash(path_passage(path))
 
 
 def passage_hash(text: str) -> bytes:

@@ -1,1 +1,1 @@
-"""Is a file read, and as what: by its path, its attributes, its bytes."""
+"""The verdict on a file: is it read, and as what? By its path, its attributes, its bytes."""

@@ -1,6 +1,6 @@
 """From the bytes of a file to its text, or the reason why it is not worth indexing.
 
-Nothing here raises, and nothing here is slow on a large file: whatever has to guess looks at a bounded piece.
+Nothing here raises, and nothing here is slow on a large file: guesses look at a piece of bounded size.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from indexer.source import noise
+from indexer.source.noise import reason_to_skip, skip_by_name
 
+# Larger files are data or bundles far more often than code that somebody wrote.
 MAX_BYTES = 1_000_000
-"""Larger files are data or bundles far more often than code that somebody wrote."""
 
+# Bytes that encoding guesses and magic numbers look at; charset-normalizer needs some 20 ms for as much.
 _HEAD = 4096
-"""Bytes that encoding guesses and magic numbers look at; charset-normalizer needs some 20 ms for as much."""
 
+# Characters. Formatters wrap near 100; the longest hand-written lines (prose, tables, URLs) stay below this.
 _LONG_LINE = 2000
-"""Characters. Formatters wrap near 100; the longest hand-written lines (prose, tables, URLs) stay below this."""
 
+# Characters. Below it, one long line is a small data file, which costs one chunk and may answer a question.
 _MIN_MINIFIED = 4096
-"""Characters. Below it, one long line is a small data file, which costs one chunk and may be just what is asked for."""
 
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with UTF-16's
@@ -37,7 +37,7 @@ _NON_ASCII = re.compile(rb"[\x80-\xff]")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A file that was decoded. Line borders are those of the bytes: nothing is normalised."""
+    """A file that was decoded. Its line ends are as in the bytes: nothing is normalised."""
 
     text: str
     encoding: str
@@ -53,8 +53,9 @@ class Skipped:
 def read_text(path: str, data: bytes, max_bytes: int = MAX_BYTES) -> Text | Skipped:
     """Decode the bytes of the file at `path` (relative to the repository), or say why the file is left out.
 
-    UTF-8 with or without a byte order mark, UTF-16 and UTF-32 with one; other bytes with a NUL are binary; what is
-    left is one of the old encodings, guessed by charset-normalizer from a bounded piece, else Latin-1, which fits all.
+    UTF-8 is read with or without a byte order mark, UTF-16 and UTF-32 with one. Other bytes with a NUL are binary. All
+    others are in one of the old encodings: charset-normalizer guesses it from a bounded piece, else it is Latin-1,
+    which fits all bytes.
     """
     if reason := skip_by_name(path):
         return Skipped(reason)
@@ -65,20 +66,15 @@ def read_text(path: str, data: bytes, max_bytes: int = MAX_BYTES) -> Text | Skip
         return Skipped("binary")
     if not decoded.text or decoded.text.isspace():
         return Skipped("empty")
-    if reason := noise.reason_to_skip(decoded.text):
+    if reason := reason_to_skip(decoded.text):
         return Skipped(reason)
     if _is_minified(decoded.text):
         return Skipped("minified")
     return decoded
 
 
-def skip_by_name(path: str) -> str | None:
-    """The reason to leave a file out that its name alone gives, so that its bytes need not be read; else None."""
-    return noise.skip_by_name(path)
-
-
 def _decode(data: bytes) -> Text | None:
-    """The text of `data`, or None if it is binary."""
+    """Return the text of `data`; None if it is binary."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             text = data.decode(encoding, errors="replace")
@@ -95,7 +91,7 @@ def _decode(data: bytes) -> Text | None:
 
 
 def _is_garbled(text: str) -> bool:
-    """Whether a text that claimed an encoding by its first bytes holds what no text holds: NULs, or mostly errors."""
+    """Tell whether a text with a byte order mark is none after all: it holds NULs, or more than a tenth is errors."""
     return "\0" in text or text.count("\ufffd") > len(text) // 10
 
 
@@ -111,6 +107,7 @@ def _decode_legacy(data: bytes) -> Text:
 
 
 def _guess_encoding(data: bytes) -> str:
+    """Guess the encoding from a piece of `data` around its first byte that is not ASCII."""
     from charset_normalizer import from_bytes  # 40 ms to import, and hardly a repository needs it
 
     first = _NON_ASCII.search(data)
@@ -126,7 +123,7 @@ def _guess_encoding(data: bytes) -> str:
 
 
 def _is_minified(text: str) -> bool:
-    """Whether most of the text stands in lines that no person writes or reads."""
+    """Tell whether most of the text is in lines that no person writes or reads."""
     if len(text) < _MIN_MINIFIED:
         return False
     long = sum(len(line) for line in text.split("\n") if len(line) > _LONG_LINE)

@@ -1,4 +1,4 @@
-"""`.kuberianignore`: what git tracks and a search need not see. The syntax and the rules are those of .gitignore."""
+"""`.kuberianignore`: files that git tracks and a search need not see, in the syntax and by the rules of .gitignore."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ FILE_NAME = ".kuberianignore"
 
 
 class IgnoreRules:
-    """The rules of all `.kuberianignore` files of a tree. Those of a deeper folder come later; the last one decides."""
+    """The rules of all `.kuberianignore` files of a tree. The last one that fits decides; deeper folders come later."""
 
     def __init__(self, files: dict[str, str]) -> None:
-        """Take the files' texts by their paths. A line that is no pattern is passed over, as git does."""
+        """Take the files' texts by their paths. A line that is no pattern is ignored, as in git."""
         self._specs = {path.rpartition("/")[0]: _spec(text) for path, text in files.items()}
 
     def __call__(self, path: str) -> bool:
@@ -47,10 +47,10 @@ def _spec(text: str) -> pathspec.PathSpec:
 
 def ignore_rules(paths: list[str], read: Callable[[str], bytes | None]) -> IgnoreRules:
     """Collect the rules of a tree from the paths of its files and a function that reads one."""
-    found = {}
+    texts = {}
     for path in paths:
         if path == FILE_NAME or path.endswith("/" + FILE_NAME):
             data = read(path)
             if data is not None:
-                found[path] = data.decode("utf-8", "replace")
-    return IgnoreRules(found)
+                texts[path] = data.decode("utf-8", "replace")
+    return IgnoreRules(texts)

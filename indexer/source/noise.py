@@ -1,7 +1,7 @@
-"""What a path and the first lines of a file say of its worth: generated, vendored, a test, an example, documentation.
+"""Signs in a path and in a file's first lines that it is generated, vendored, a test, an example, documentation.
 
-Some of it is left out of the index (`skip_by_name`, `reason_to_skip`); the rest is labelled (`labels`), so that the
-ranking can weigh it. Everything here is a pure function of its arguments.
+Some files are left out of the index (`skip_by_name`, `reason_to_skip`). The others get labels (`labels`), so that the
+ranking can weigh them. Everything here is a pure function of its arguments.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from kuberian.words import word_set
 
+# Extensions of formats that are never text. `.dat`, `.bin` and `.db` have no text form worth asking about either.
 _BINARY = word_set(
     """
     7z a aac ai apk avi avif bin blend bmp br bz2 cab class cur dat db dds deb dex dill dll dmg doc docx dylib
@@ -20,7 +21,6 @@ _BINARY = word_set(
     war wasm wav webm webp whl wma wmv woff woff2 xcf xls xlsx xz zip zst
     """
 )
-"""Extensions of formats that are never text. `.dat`, `.bin` and `.db` have no text form worth asking about either."""
 
 _LOCK_FILES = word_set(
     """
@@ -66,7 +66,7 @@ _LFS_POINTER = "version https://git-lfs.github.com/spec/"
 
 
 def skip_by_name(path: str) -> str | None:
-    """The reason to leave the file at `path` out that needs no look inside: "binary", "lock file", …; else None."""
+    """Return the reason to leave a file out before its bytes are read: "binary", "lock file", …; else None."""
     name = path.rsplit("/", 1)[-1].lower()
     extension = name.rsplit(".", 1)[-1] if "." in name else ""
     if extension in _BINARY:
@@ -83,14 +83,14 @@ def skip_by_name(path: str) -> str | None:
 
 
 def reason_to_skip(text: str) -> str | None:
-    """The reason to leave a file out that its first lines give: "generated" or "git-lfs pointer"; else None."""
+    """Return the reason to leave a file out that its first lines give: "generated" or "git-lfs pointer"; else None."""
     if text.startswith(_LFS_POINTER):
         return "git-lfs pointer"
     return "generated" if is_generated(text) else None
 
 
 def is_generated(text: str) -> bool:
-    """Whether a comment among the first lines says that a program wrote the file."""
+    """Tell whether a comment among the first lines says that a program wrote the file."""
     comments = []
     for line in text[:_HEADER_CHARS].split("\n", _HEADER_LINES)[:_HEADER_LINES]:
         stripped = line.strip().lstrip("\ufeff")
@@ -100,7 +100,7 @@ def is_generated(text: str) -> bool:
 
 
 def _ends(pattern: re.Pattern[str], name: str) -> bool:
-    """Whether a match of `pattern` reaches to the end of `name`."""
+    """Tell whether a match of `pattern` reaches to the end of `name`."""
     return any(match.end() == len(name) for match in pattern.finditer(name))
 
 
@@ -145,38 +145,38 @@ _FOLDER_LABELS = (
     ("compatibility", _COMPATIBILITY_FOLDERS),
     ("generated", _GENERATED_FOLDERS),
 )
+# Ends of folder names: .NET, Swift and Gradle name whole projects like this.
 _TEST_SUFFIXES = (".Tests", ".Test", ".UnitTests", ".IntegrationTests", "-tests", "_tests", "Tests", "-test")
-"""Of folders: .NET, Swift and Gradle name whole projects like this."""
 
+# All labels there are.
 LABELS = ("test", "example", "documentation", "vendored", "generated", "benchmark", "compatibility", "declaration")
-"""All labels there are."""
 
 
 def labels(path: str, text: str = "", linguist: Mapping[str, bool] | None = None) -> frozenset[str]:
-    """What a file is besides code that the project runs: a set of `LABELS`, empty for most files.
+    """Return what a file is besides code that the project runs: a set of `LABELS`, empty for most files.
 
-    `path`: relative to the repository, with "/". `text`: its content; only its first lines are read. `linguist`: what
-    .gitattributes says of the path: "linguist-generated", "linguist-vendored", "linguist-documentation" → set or unset.
-    What is set there holds whatever the path says, and what is unset there does not hold.
+    `path`: relative to the repository, with "/". `text`: its content; only its first lines are read. `linguist`: the
+    attributes of the path in .gitattributes: "linguist-generated", "linguist-vendored", "linguist-documentation" → set
+    or unset. They have the last word: a label that is set there holds, and a label that is unset does not.
 
     >>> sorted(labels("vendor/lib/tests/test_a.py"))
     ['test', 'vendored']
     """
     *folders, name = path.split("/")
-    around = {folder.lower() for folder in folders}
-    found = {label for label, names in _FOLDER_LABELS if not around.isdisjoint(names)}
+    folder_names = {folder.lower() for folder in folders}
+    result = {label for label, names in _FOLDER_LABELS if not folder_names.isdisjoint(names)}
     if any(folder.endswith(_TEST_SUFFIXES) for folder in folders):
-        found.add("test")
+        result.add("test")
     if _TEST_NAMES.fullmatch(name):
-        found.add("test")
+        result.add("test")
     if _DOCUMENTATION_NAMES.fullmatch(name):
-        found.add("documentation")
+        result.add("documentation")
     if _DECLARATION_NAMES.fullmatch(name):
-        found.add("declaration")
+        result.add("declaration")
     if _ends(_GENERATED_NAMES, name.lower()) or (text and is_generated(text)):
-        found.add("generated")
-    for attribute, holds in (linguist or {}).items():
+        result.add("generated")
+    for attribute, is_set in (linguist or {}).items():
         label = attribute.removeprefix("linguist-")
         if label in LABELS:
-            (found.add if holds else found.discard)(label)
-    return frozenset(found)
+            (result.add if is_set else result.discard)(label)
+    return frozenset(result)

@@ -212,7 +212,7 @@ def forget(
     opened.reader().close()  # says so if there is no home, instead of making one
     with opened.writer(wait) as connection:
         known = repositories.find(connection, repo)
-        gone = forget_repository(connection, opened, known.id)
+        gone = forget_repository(connection, opened, known)
     if as_json:
         print_json({"repository": known.name, "path": known.path, **gone.to_dict()})
     else:

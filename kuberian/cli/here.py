@@ -18,7 +18,8 @@ REFRESH_SECONDS = 1.0
 def repository_here(home: str | None) -> str | None:
     """Return the folder of the indexed repository that we are in, or None; says so if we are in one that is not."""
     from kuberian.settings import enclosing_repository
-    from kuberian.store.home import Home, database_errors
+    from kuberian.store.connection import database_errors
+    from kuberian.store.home import Home
     from kuberian.store.repositories import at_folder
 
     root = enclosing_repository()

@@ -22,8 +22,6 @@ from kuberian.git.command import Git
 from kuberian.git.objects import Objects
 from kuberian.git.status import STATUS, Stamp, parse_status, stamps
 
-WORKTREE = "worktree"
-
 # File systems take a file's time from a clock that ticks every 1 to 10 ms.
 CLOCK_STEP_NS = 20_000_000
 
@@ -37,6 +35,7 @@ class TreeFile:
     path: str  # relative to the root, '/' between folders, undecodable bytes as surrogate escapes
     oid: str | None
     skipped: str | None = None  # why it cannot be indexed, known without its content
+    on_disk: bool = True  # whether what is at its path may be it
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +84,6 @@ class Repository:
         self._objects = Objects(self._git)
         # What differed from HEAD when the files of the working tree were listed.
         self.dirty: dict[str, Stamp] = {}
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.root.name.removesuffix(".git") or str(self.root)
 
     @cached_property
     def head(self) -> str:
@@ -151,8 +145,8 @@ class Repository:
         return self._object(file.oid), file.oid
 
     def size(self, file: TreeFile) -> int:
-        """Return a file's size in bytes, without reading it; 0 if it is gone."""
-        if file.oid is None or not self.bare:
+        """Return a file's size in bytes, without reading it; 0 if it is gone or the repository lacks it."""
+        if file.oid is None or file.on_disk:
             try:
                 return (self.root / file.path).lstat().st_size
             except OSError:
@@ -208,7 +202,7 @@ class Repository:
         for entry in self._records("ls-tree", "-r", "-z", "--full-tree", commit):
             head, path = entry.split("\t", 1)
             mode, _, oid = head.split(" ")
-            yield TreeFile(path, oid, _skip_by_mode(mode))
+            yield TreeFile(path, oid, _skip_by_mode(mode), on_disk=False)
 
     def _changes(self) -> tuple[set[str], list[str]]:
         """Return the tracked paths whose content on disk is not the index's, and the untracked paths."""

@@ -1,4 +1,4 @@
-"""Where the checkpoint is that comes with the program. Apart from `checkpoint`, which needs NumPy."""
+"""Where the program's own checkpoint is. `checkpoint` needs NumPy; this module does not, and is read without it."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ BUNDLED = Path(__file__).parents[1] / "checkpoints" / "all-MiniLM-L6-v2"
 
 
 def bundled_fingerprint() -> str:
-    """Return the digest that is kept beside it, so that it need not be computed (`Checkpoint.fingerprint`)."""
+    """Return the bundled checkpoint's fingerprint (`Checkpoint.fingerprint`): its folder keeps it, ready to read."""
     return (BUNDLED / "fingerprint").read_text("ascii").strip()

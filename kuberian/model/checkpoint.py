@@ -1,7 +1,7 @@
 """A checkpoint: a folder with config.json, tokenizer.json and model.safetensors, as on the Hugging Face hub.
 
-How token vectors become one embedding is told by the sentence-transformers files beside them, if there are
-any: modules.json, 1_Pooling/config.json, sentence_bert_config.json.
+The sentence-transformers files beside them, if there are any, say how token vectors become one embedding:
+modules.json, 1_Pooling/config.json, sentence_bert_config.json.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from kuberian.errors import CheckpointError
 from kuberian.model.bundled import BUNDLED, bundled_fingerprint
 from kuberian.model.safetensors_file import Tensor, open_tensors
 
-# The checkpoint's eight-bit form (kuberian.model.int8.quantized_file); a folder without it runs in float32.
+# This file is the checkpoint's eight-bit form (kuberian.model.int8.quantized_file); without it, float32 runs.
 QUANTIZED = "int8.safetensors"
 
+# Several names of transformers' "hidden_act" mean one activation here.
 ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_python": "gelu",
@@ -32,7 +33,7 @@ ACTIVATIONS = {
 
 @dataclass(frozen=True)
 class Config:
-    """The sizes of a BERT and what sentence-transformers says of its use."""
+    """The sizes of a BERT, and how sentence-transformers says to use it."""
 
     hidden: int
     heads: int
@@ -43,7 +44,7 @@ class Config:
     epsilon: float
     activation: str  # a value of ACTIVATIONS
     pooling: str  # "mean" or "cls"
-    max_tokens: int  # of a text, special tokens included; the rest of a longer text is not read
+    max_tokens: int  # of a text, special tokens included; a longer text is cut
 
 
 @dataclass(frozen=True)
@@ -57,20 +58,20 @@ class Checkpoint:
 
     @property
     def tokenizer_file(self) -> Path:
-        """Path of tokenizer.json."""
+        """The path of tokenizer.json."""
         return self.folder / "tokenizer.json"
 
     def fingerprint(self) -> str:
-        """Hex digest of all that decides a text's vector: weights, tokenizer, sizes, pooling, length limit.
+        """Return a hex digest of all that decides a text's vector: weights, tokenizer, sizes, pooling, length limit.
 
         Precision is not part of it: vectors of one checkpoint in float32, bfloat16 and int8 lie in the same
-        space within rounding, and may be compared with each other. Hashes the weights, except for the
-        bundled checkpoint, whose digest is kept in its folder.
+        space within rounding, and may be compared with each other. The files are read and hashed, except those
+        of the bundled checkpoint: its digest is kept in its folder.
         """
         return bundled_fingerprint() if self.folder == BUNDLED else self.compute_fingerprint()
 
     def compute_fingerprint(self) -> str:
-        """Like fingerprint(), always from the files."""
+        """Compute what fingerprint() returns, always from the files."""
         import hashlib
 
         digest = hashlib.sha256(repr(self.config).encode())
@@ -101,7 +102,7 @@ def open_checkpoint(folder: Path | str | None = None) -> Checkpoint:
 
 
 def read_config(folder: Path) -> Config:
-    """Read config.json and the sentence-transformers files."""
+    """Read config.json and the sentence-transformers files; raises CheckpointError if Kuberian cannot run them."""
     path = folder / "config.json"
     config = _read_json(path, dict)
     if config.get("model_type") != "bert":
@@ -141,7 +142,7 @@ def read_config(folder: Path) -> Config:
 
 
 def _pooling(folder: Path) -> str:
-    """How the token vectors of a text become one; mean where nothing says otherwise."""
+    """Read how the token vectors of a text become one: "mean" where nothing says otherwise, or "cls"."""
     modules_file = folder / "modules.json"
     pooling_folder = "1_Pooling"
     if modules_file.is_file():
@@ -186,7 +187,7 @@ def _read_json(path: Path, kind: type) -> Any:
 
 
 def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor that a BERT of these sizes has (without pooler and language model head)."""
+    """Return name and shape of every tensor of a BERT of these sizes, without pooler and language model head."""
     H, FF = config.hidden, config.intermediate
     shapes: dict[str, tuple[int, ...]] = {
         "embeddings.word_embeddings.weight": (config.vocabulary, H),

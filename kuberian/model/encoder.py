@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-# Texts that are tokenized and sorted by length at a time: bounds the memory whatever the number of texts.
+# So many texts are tokenized and sorted by length at a time: memory does not grow with the number of texts.
 WINDOW = 2048
 
 
 class Encoder:
-    """Embeds texts with a BERT checkpoint.
+    """A BERT checkpoint that embeds texts.
 
     checkpoint: a folder with config.json, tokenizer.json, model.safetensors; None is the bundled all-MiniLM-L6-v2.
     precision: "float32" (exact), "bfloat16", "int8", or "auto": KUBERIAN_PRECISION if set, else int8 where the CPU,
         the installed libraries and the checkpoint allow it, else float32.
     threads: how many texts are worked on at a time; None is one per core that this process may use.
     engine: "auto", or by name "onednn", "mkl" or "numpy".
-    calibration: file that `calibrate` wrote, for int8 with a checkpoint whose folder has none.
+    calibration: a file that `calibrate` wrote, for int8 with a checkpoint whose folder has none.
 
-    Raises CheckpointError for a bad checkpoint, EngineError for an engine or a precision that was asked for and cannot
-    be had here, UsageError for an unknown one.
+    Raises CheckpointError for a bad checkpoint, EngineError if this machine lacks the engine or the precision,
+    UsageError if there is no such engine or precision, or if threads is below 1.
 
     Attributes: dimension (of the vectors), name (of the checkpoint), precision, engine and reason (for people: what
-    runs and why), max_tokens (what is beyond them in a text is not read).
+    runs and why), max_tokens (a longer text is cut).
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Encoder:
             raise UsageError(f"threads must be at least 1, not {threads}")
         self._checkpoint = open_checkpoint(checkpoint)
         config = self._checkpoint.config
-        # The tokenizer takes 20 ms, a third of the start, and leaves Python's lock to others meanwhile.
+        # Loading the tokenizer takes 20 ms, a third of the start, and does not hold Python's lock meanwhile.
         tokens = Background(lambda: Tokens(self._checkpoint.tokenizer_file, config.vocabulary, config.max_tokens))
         shipped = self._checkpoint.folder / QUANTIZED
         quantized = shipped if shipped.is_file() else calibration
@@ -75,22 +75,22 @@ class Encoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hex digest of all that decides a text's vector but precision: weights, tokenizer, pooling, max_tokens.
+        """A hex digest of all that decides a text's vector but the precision: weights, tokenizer, pooling, max_tokens.
 
-        The same for every precision: their vectors lie in one space, with cosines above 0.99 between the vectors of
-        one text, so that a question and the chunks it is compared with may have been embedded differently.
+        It is the same for every precision: their vectors lie in one space, and a text's vectors in two precisions have
+        a cosine above 0.99. So a question may be compared with chunks that were embedded in another precision.
         """
         return self._checkpoint.fingerprint()
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """How many tokens each text has, special ones included; a text with more than max_tokens is cut."""
+        """Count the tokens of each text, special ones included; `encode` cuts a text with more than max_tokens."""
         return self._tokens.count(texts)
 
     def encode(self, texts: Sequence[str]) -> Array:
         """Embed texts, in order, as unit vectors: float32 [len(texts), dimension].
 
         A text's vector does not depend on the other texts or on the number of threads (differences below 1e-6).
-        Safe to call from several threads. Raises UsageError if given one str instead of a list of them.
+        Several threads may call it at a time. Raises UsageError if given one str instead of a list of them.
         """
         if isinstance(texts, str):
             raise UsageError("encode() takes a list of texts, not one text")
@@ -103,10 +103,10 @@ class Encoder:
         return out
 
     def calibrate(self, texts: Sequence[str], file: Path) -> None:
-        """Write this checkpoint's eight-bit form, fit to some texts: some hundred chunks are enough.
+        """Write this checkpoint's eight-bit form, fit to these texts: some hundred chunks are enough.
 
-        Runs in float32, at some 10 texts a second. Each text also counts as the few words it begins with: questions are
-        as short, and short texts have larger activations.
+        It runs in float32, at some 10 texts a second. The first few words of each text count as one more text:
+        questions are as short, and short texts have larger activations.
         """
         from kuberian.model.engines.blas_threads import OneBlasThread
         from kuberian.model.int8.calibration import calibrate
@@ -115,16 +115,19 @@ class Encoder:
 
         model = fold(self._checkpoint)
         short = [" ".join(text.split()[: 1 + i % 8]) for i, text in enumerate(texts)]
-        seen = calibrate(open_embeddings(self._checkpoint), model, self._tokens.encode([*texts, *short]))
+        activations = calibrate(open_embeddings(self._checkpoint), model, self._tokens.encode([*texts, *short]))
         with OneBlasThread():
-            save(quantize_model(model, seen), self.fingerprint, file)
+            save(quantize_model(model, activations), self.fingerprint, file)
 
     def _run(self, batches: list[list[int]], sequences: list[list[int]], out: Array) -> None:
-        """Embed the sequences, batch by batch, into rows of out, in this thread and as many others as there may be."""
+        """Embed the sequences, batch by batch, into their rows of `out`, in this thread and up to threads - 1 others.
+
+        A batch is the indices of its sequences.
+        """
         waiting = deque(batches)
 
         def work() -> None:
-            # A thread takes its next batch itself: one that hands them out would take a core, each time, from these.
+            # Each thread takes its next batch itself. A thread that hands them out would take a core from the others.
             with self._worker() as worker:
                 while True:
                     try:
@@ -151,7 +154,7 @@ class Encoder:
 
     @contextmanager
     def _worker(self) -> Iterator[Worker]:
-        """One thread's share of the engine, of which there are no more than ever worked at a time."""
+        """Lend a worker: an idle one, or a new one if all are at work."""
         try:
             worker = self._workers.pop()  # atomic, like append
         except IndexError:
@@ -163,7 +166,7 @@ class Encoder:
 
 
 class Background(threading.Thread, Generic[Result]):
-    """Calls a function in a thread of its own."""
+    """A call of a function in a thread of its own."""
 
     def __init__(self, function: Callable[[], Result]) -> None:
         super().__init__()
@@ -172,14 +175,14 @@ class Background(threading.Thread, Generic[Result]):
         self.start()
 
     def run(self) -> None:
-        """Call, and keep what comes of it."""
+        """Call the function, and keep its result or its error."""
         try:
             self._result = self._function()
         except BaseException as error:
             self._error = error
 
     def result(self) -> Result:
-        """Wait, and return what the function returned or raise what it raised."""
+        """Wait, then return what the function returned, or raise what it raised."""
         self.join()
         if self._error is not None:
             raise self._error

@@ -1,7 +1,7 @@
 """Tensors of a safetensors file, read where they lie.
 
-The `safetensors` package copies every tensor it returns. Answering one question needs a dozen rows of the
-word embedding, which is half of a small BERT, so the file is mapped and a tensor is a view of the map.
+The `safetensors` package copies every tensor it returns. One question needs a dozen rows of the word embedding,
+which is half of a small BERT: so the file is mapped, and a tensor is a view of the map.
 Format: 8 bytes length (little endian), that many bytes of JSON, then the data
 (https://github.com/huggingface/safetensors#format).
 """
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from kuberian.errors import CheckpointError
 
 Array = NDArray[np.float32]
-Rows: TypeAlias = "NDArray[np.integer] | slice"
+RowSelection: TypeAlias = "NDArray[np.integer] | slice"
 
-# The JSON of the largest public checkpoints is some 100 kB; safetensors itself refuses more than this.
+# safetensors itself refuses a longer JSON header than this; that of the largest public checkpoints is some 100 kB.
 MAX_HEADER_BYTES = 100_000_000
 
 
@@ -36,32 +36,31 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Length of every axis."""
+        """The length of every axis."""
         return self.raw.shape
 
-    def float32(self, rows: Rows = slice(None)) -> Array:
-        """Copy the rows that are asked for, converted to float32."""
+    def float32(self, rows: RowSelection = slice(None)) -> Array:
+        """Return a copy of these rows, converted to float32."""
         raw = self.raw[rows]
         if self.is_bfloat16:  # the upper half of a float32
             return (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
         return np.array(raw, np.float32)
 
-    def read_into(self, out: Array, rows: Rows = slice(None)) -> None:
-        """Convert the rows that are asked for into a float32 array of their shape, with no float32 copy in between."""
+    def read_into(self, out: Array, rows: RowSelection = slice(None)) -> None:
+        """Convert these rows into `out`, of their shape; only bfloat16 needs a float32 copy in between."""
         out[...] = self.float32(rows) if self.is_bfloat16 else self.raw[rows]
 
 
 def open_tensors(path: Path) -> dict[str, Tensor]:
-    """Map the file and return its tensors by name; nothing of their data is read yet.
+    """Map the file and return its tensors by name; their data is not read yet.
 
-    Tensors of other types than floats and int8 (position ids) are left out. Raises CheckpointError if the file is
-    damaged.
+    Only floats and int8 are returned, not position ids. Raises CheckpointError if the file is damaged.
     """
     return open_file(path)[0]
 
 
 def open_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Like open_tensors, with the file's metadata."""
+    """Return what open_tensors returns, and the file's metadata."""
     try:
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -20,18 +20,18 @@ class Tokens:
         except Exception as error:  # the Rust side raises bare Exception
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise CheckpointError(f"{path} is damaged: {reason}; get the checkpoint again") from error
-        # Some files ask to cut or pad every text to 128 tokens, which the published vectors do not do.
+        # Some files ask to cut or pad every text to 128 tokens; the published vectors were made without that.
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         size = self._tokenizer.get_vocab_size(with_added_tokens=True)
         if size > vocabulary:
             raise CheckpointError(f"{path} has {size} tokens, the model only {vocabulary}: they do not belong together")
         self._max_tokens = max_tokens
-        # BERT's frame is [CLS] text [SEP]: a text that is cut keeps the last.
+        # BERT's frame is [CLS] text [SEP]: a text that is cut keeps its [SEP].
         self._tail = 1 if self._tokenizer.num_special_tokens_to_add(False) > 1 else 0
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, special ones included, at least one and at most max_tokens."""
+        """Return the token ids of each text, special ones included, at least one and at most max_tokens."""
         return [self._cut(encoding.ids) for encoding in self._encode(texts)]
 
     def count(self, texts: Sequence[str]) -> list[int]:
@@ -39,7 +39,7 @@ class Tokens:
         return [len(encoding) for encoding in self._encode(texts)]
 
     def _encode(self, texts: Sequence[str]) -> list:
-        # Lone surrogates, as os.fsdecode makes of odd file names, are no UTF-8 that Rust would take.
+        # os.fsdecode makes lone surrogates of odd file names; they are no UTF-8, and Rust refuses them.
         texts = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         return self._tokenizer.encode_batch_fast(texts)
 

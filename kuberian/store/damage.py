@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
 from kuberian.store import apart, sums
+from kuberian.store.columns import from_column
+from kuberian.store.folder import HomeFolder
 from kuberian.store.texts import inflate
-
-if TYPE_CHECKING:
-    from kuberian.store.home import Home
 
 # A reader that meets damage leaves this note: the next writer looks at everything before it goes on.
 SUSPECT = "kuberian.suspect"
@@ -23,7 +21,7 @@ SUSPECT = "kuberian.suspect"
 LENGTH_TOLERANCE = 0.01
 
 
-def cut_short(home: Home) -> str | None:
+def cut_short(home: HomeFolder) -> str | None:
     """Say how a database lacks its end, by the page count in its header; None if it does not, or none can be told."""
     (content,) = apart.read([home.database])
     state = home.state()
@@ -36,7 +34,7 @@ def cut_short(home: Home) -> str | None:
     return f"{size:,} of {expected:,} bytes" if counted and size < expected else None
 
 
-def reason(home: Home, error: sqlite3.DatabaseError) -> str:
+def reason(home: HomeFolder, error: sqlite3.DatabaseError) -> str:
     """Return what is wrong with a database that SQLite refuses."""
     short = cut_short(home)
     return f"it is cut short: {short}" if short else str(error)
@@ -53,7 +51,7 @@ class Damage:
         return f"{self.file}: {self.what}"
 
 
-def examine(home: Home, connection: sqlite3.Connection) -> list[Damage]:
+def examine(home: HomeFolder, connection: sqlite3.Connection) -> list[Damage]:
     """Read everything in a home and return what is wrong; nothing if all is well."""
     database = home.database.name
     found = []
@@ -113,35 +111,33 @@ def _bad_vectors(rows: list[tuple[bytes]], dimension: int) -> int:
     return len(rows) - int((np.abs(lengths - 1) < LENGTH_TOLERANCE).sum())  # NaN is not near 1
 
 
-def suspect(home: Home) -> None:
+def suspect(home: HomeFolder) -> None:
     """Leave the note, where that is possible."""
     with suppress(OSError):
         (home.folder / SUSPECT).touch()
 
 
-def is_suspect(home: Home) -> bool:
+def is_suspect(home: HomeFolder) -> bool:
     """Tell whether a reader has met damage."""
     return (home.folder / SUSPECT).exists()
 
 
-def clear(home: Home) -> None:
+def clear(home: HomeFolder) -> None:
     """Take the note away."""
     (home.folder / SUSPECT).unlink(missing_ok=True)
 
 
-def known_paths(home: Home) -> list[str]:
+def known_paths(home: HomeFolder) -> list[str]:
     """Return the folders of the repositories in a damaged database, as far as they can still be read."""
     return _still_readable(home, "SELECT path FROM repositories ORDER BY name")
 
 
-def known_checkpoints(home: Home) -> list[str]:
+def known_checkpoints(home: HomeFolder) -> list[str]:
     """Return the folders of the checkpoints that it was embedded with, but for the bundled one, likewise."""
     return _still_readable(home, "SELECT DISTINCT path FROM models WHERE path IS NOT NULL ORDER BY id")
 
 
-def _still_readable(home: Home, query: str) -> list[str]:
-    from kuberian.store.paths import from_column
-
+def _still_readable(home: HomeFolder, query: str) -> list[str]:
     try:
         with closing(sqlite3.connect(f"{home.database.as_uri()}?mode=ro", uri=True)) as connection:
             return [from_column(row[0]) for row in connection.execute(query)]
@@ -149,7 +145,7 @@ def _still_readable(home: Home, query: str) -> list[str]:
         return []
 
 
-def set_aside(home: Home) -> str:
+def set_aside(home: HomeFolder) -> str:
     """Move the database away, so that a new one can be made; return its new name."""
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
     name = f"{home.database.name}.damaged-{stamp}"

@@ -7,13 +7,15 @@ are a pure function of the chunk, which is why `words.WORDS_VERSION` guards them
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from kuberian.store.home import transaction
-from kuberian.store.paths import from_column
+from kuberian.store import meta
+from kuberian.store.columns import from_column
+from kuberian.store.connection import transaction
 from kuberian.store.texts import inflate, lines_of, slice_lines, storable
-from kuberian.words import WORDS_VERSION, searchable
+from kuberian.words import TOKENIZER, WORDS_VERSION, searchable
 
 _INSERT = "INSERT INTO chunk_words(rowid, symbol, signature, doc, code) VALUES(?, ?, ?, ?, ?)"
 _DELETE = "INSERT INTO chunk_words(chunk_words, rowid, symbol, signature, doc, code) VALUES('delete', ?, ?, ?, ?, ?)"
@@ -111,8 +113,7 @@ def chunk_texts(connection: sqlite3.Connection, blob_id: int) -> list[tuple[int,
 
 def check_words(connection: sqlite3.Connection) -> None:
     """Write all full-text rows anew if another version of `kuberian.words` made them."""
-    row = connection.execute("SELECT value FROM meta WHERE name = 'words'").fetchone()
-    if row and row[0] == WORDS_VERSION:
+    if meta.words_version(connection) == WORDS_VERSION:
         return
     with transaction(connection):
         connection.execute("INSERT INTO chunk_words(chunk_words) VALUES('delete-all')")
@@ -122,4 +123,48 @@ def check_words(connection: sqlite3.Connection) -> None:
                 add_chunk(connection, chunk_id, chunk.columns())
         for path_id, stored in connection.execute("SELECT id, path FROM paths").fetchall():
             add_path(connection, path_id, from_column(stored))
-        connection.execute("INSERT OR REPLACE INTO meta(name, value) VALUES('words', ?)", (WORDS_VERSION,))
+        meta.set_words_version(connection, WORDS_VERSION)
+        meta.note_change(connection)
+
+
+def optimize(connection: sqlite3.Connection) -> None:
+    """Merge what FTS5 has written piece by piece: smaller, and sooner searched."""
+    connection.execute("INSERT INTO chunk_words(chunk_words) VALUES('optimize')")
+
+
+def term(word: str) -> str:
+    """Return the full-text expression for a word, as text or in parts of one."""
+    return '"{}"'.format(storable(word).replace('"', ""))
+
+
+def chunks_with(connection: sqlite3.Connection, expression: str, first: int, last: int) -> Iterator[int]:
+    """Yield the ids of the chunks between two, both included, that a full-text expression finds."""
+    rows = connection.execute(
+        "SELECT rowid FROM chunk_words WHERE chunk_words MATCH ? AND rowid BETWEEN ? AND ?", (expression, first, last)
+    )
+    return chain.from_iterable(rows.fetchall())
+
+
+def paths_with(connection: sqlite3.Connection, expression: str) -> Iterator[int]:
+    """Yield the ids of the paths that a full-text expression finds."""
+    return chain.from_iterable(
+        connection.execute("SELECT rowid FROM path_words WHERE path_words MATCH ?", (expression,)).fetchall()
+    )
+
+
+def stems(connection: sqlite3.Connection, texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the stems of texts, in order, as the tokenizer of the full-text tables makes them."""
+    for statement in (
+        f'CREATE VIRTUAL TABLE IF NOT EXISTS temp.stem_texts USING fts5(text, tokenize="{TOKENIZER}")',
+        "CREATE VIRTUAL TABLE IF NOT EXISTS temp.stems USING fts5vocab(temp, stem_texts, instance)",
+        "DELETE FROM temp.stem_texts",
+    ):
+        connection.execute(statement)
+    connection.executemany(
+        "INSERT INTO temp.stem_texts(rowid, text) VALUES(?, ?)",
+        [(number, searchable(storable(text))) for number, text in enumerate(texts)],
+    )
+    found: list[list[str]] = [[] for _ in texts]
+    for stem, number in connection.execute("SELECT term, doc FROM temp.stems ORDER BY doc, offset"):
+        found[number].append(stem)
+    return [tuple(of_text) for of_text in found]

@@ -1,19 +1,30 @@
-"""Paths in the database: text where they are valid UTF-8, else the raw bytes. In Python they are always `str`."""
+"""Paths: known once, whichever snapshots have them, with what full text and embeddings know of them."""
 
 from __future__ import annotations
 
-import os
+import sqlite3
+from collections.abc import Callable
+
+from kuberian.store import fulltext
+from kuberian.store.columns import from_column, to_column
 
 
-def to_column(path: str) -> str | bytes:
-    """Return what is stored for a path whose undecodable bytes are surrogate escapes (as `os.fsdecode` gives)."""
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        return os.fsencode(path)
-    return path
+def put(connection: sqlite3.Connection, path: str, key_of: Callable[[str], bytes]) -> int:
+    """Return the id of a path, added if it is new with its full-text row and the hash of its passage (`key_of`)."""
+    stored = to_column(path)
+    row = connection.execute("SELECT id FROM paths WHERE path = ?", (stored,)).fetchone()
+    if row:
+        return int(row[0])
+    inserted = connection.execute("INSERT INTO paths(path, passage) VALUES(?, ?) RETURNING id", (stored, key_of(path)))
+    path_id = int(inserted.fetchone()[0])
+    fulltext.add_path(connection, path_id, path)
+    return path_id
 
 
-def from_column(stored: str | bytes) -> str:
-    """Return the path of a stored column."""
-    return stored if isinstance(stored, str) else os.fsdecode(stored)
+def remove_unused(connection: sqlite3.Connection) -> None:
+    """Take out the paths that no snapshot has."""
+    for path_id, stored in connection.execute(
+        "SELECT id, path FROM paths WHERE id NOT IN (SELECT path_id FROM snapshot_files)"
+    ).fetchall():
+        fulltext.remove_path(connection, path_id, from_column(stored))
+        connection.execute("DELETE FROM paths WHERE id = ?", (path_id,))

@@ -203,6 +203,12 @@ def m009_count_of_chunks(db: Database) -> None:
     _execute(db, "ALTER TABLE blobs ADD COLUMN chunks INTEGER")
 
 
+@migrations()
+def m010_generation(db: Database) -> None:
+    """What tells one state of the snapshots from another (kuberian/store/meta.py)."""
+    _execute(db, "INSERT INTO meta(name, value) VALUES('generation', abs(random()))")
+
+
 def _execute(db: Database, *statements: str) -> None:
     """Run statements one by one: `executescript` would commit the migration's transaction before its end."""
     for statement in statements:
@@ -211,6 +217,7 @@ def _execute(db: Database, *statements: str) -> None:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a home's tables up to date, all or nothing per step."""
+    connection.execute("PRAGMA journal_mode = WAL")
     migrations.apply(Database(connection))
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.commit()

@@ -7,8 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kuberian.store.home import DATABASE, VECTORS, Home, database_errors
-from kuberian.store.paths import from_column
+from kuberian.store import models, snapshots
+from kuberian.store.connection import database_errors
+from kuberian.store.folder import DATABASE, VECTORS, HomeFolder
+from kuberian.store.home import Home
+from kuberian.store.snapshots import Snapshot
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def status(home: Home) -> HomeStatus:
         connection = home.reader()
         try:
             with database_errors(home):
-                found = [_snapshot(connection, home, row[0]) for row in connection.execute(_SNAPSHOTS).fetchall()]
+                found = [_status_of(connection, home, snapshot) for snapshot in snapshots.all_of(connection)]
         finally:
             connection.close()
     return HomeStatus(
@@ -66,60 +69,24 @@ def status(home: Home) -> HomeStatus:
     )
 
 
-_SNAPSHOTS = """
-    SELECT snapshots.id FROM snapshots JOIN repositories ON repositories.id = repository_id
-    ORDER BY name, kind DESC, indexed_at DESC
-"""
-
-
-def _snapshot(connection: sqlite3.Connection, home: Home, snapshot_id: int) -> SnapshotStatus:
-    name, path, remote, kind, revision, head, branch, indexed_at, model_id, model = connection.execute(
-        """
-        SELECT repositories.name, repositories.path, remote, kind, revision, head, branch, indexed_at, model_id,
-            models.name
-        FROM snapshots JOIN repositories ON repositories.id = repository_id LEFT JOIN models ON models.id = model_id
-        WHERE snapshots.id = ?
-        """,
-        (snapshot_id,),
-    ).fetchone()
-    files, size = connection.execute(
-        """
-        SELECT count(*), coalesce(sum(size), 0) FROM snapshot_files JOIN blobs ON blobs.id = blob_id
-        WHERE snapshot_id = ?
-        """,
-        (snapshot_id,),
-    ).fetchone()
-    skipped = connection.execute(
-        """
-        SELECT skipped, count(*) FROM snapshot_files WHERE snapshot_id = ? AND skipped IS NOT NULL
-        GROUP BY skipped ORDER BY skipped
-        """,
-        (snapshot_id,),
-    ).fetchall()
-    chunks, covered = connection.execute(
-        """
-        SELECT count(*), count(embeddings.id) FROM snapshot_files
-        JOIN chunks ON chunks.blob_id = snapshot_files.blob_id
-        LEFT JOIN embeddings ON embeddings.passage = chunks.passage AND embeddings.model_id = ?
-        WHERE snapshot_id = ?
-        """,
-        (model_id, snapshot_id),
-    ).fetchone()
+def _status_of(connection: sqlite3.Connection, home: HomeFolder, snapshot: Snapshot) -> SnapshotStatus:
+    files, source_bytes = snapshots.size(connection, snapshot.id)
+    coverage = snapshots.coverage(connection, snapshot.id)
     return SnapshotStatus(
-        repository=name,
-        path=from_column(path),
-        remote=remote,
-        revision=revision if kind == "commit" else None,
-        head=head,
-        branch=branch,
-        indexed_at=indexed_at,
-        model=model,
+        repository=snapshot.repository,
+        path=str(snapshot.root),
+        remote=snapshot.remote,
+        revision=snapshot.revision,
+        head=snapshot.head,
+        branch=snapshot.branch,
+        indexed_at=snapshot.indexed_at,
+        model=models.get(connection, snapshot.model_id).name if snapshot.model_id else None,
         files=files,
-        files_skipped=dict(skipped),
-        chunks=chunks,
-        coverage=covered / chunks if chunks else 1.0,
-        source_bytes=size,
-        mirror=home.mirrors.resolve() in Path(from_column(path)).parents,
+        files_skipped=snapshots.skipped(connection, snapshot.id),
+        chunks=coverage.chunks,
+        coverage=coverage.share,
+        source_bytes=source_bytes,
+        mirror=home.is_mirror(snapshot.root),
     )
 
 

@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 
 from kuberian.errors import HomeError
-from kuberian.store.home import Home, now, transaction
+from kuberian.store import embeddings, models
+from kuberian.store.clock import now
+from kuberian.store.connection import transaction
+from kuberian.store.folder import HomeFolder
 from kuberian.store.vector_rows import FileRow, are_behind, current_files
-from kuberian.store.vectors import EXACT_ROWS, STORED, Floats, Ids, import_faiss
+from kuberian.store.vectors import EXACT_ROWS, import_faiss
 
 # Rows of a file: 50 MB at 384 dimensions, which is what memory holds while one is written.
 SEGMENT_ROWS = 1 << 17
 
-_BATCH = 8192
-
 
 def write_files(
     connection: sqlite3.Connection,
-    home: Home,
+    home: HomeFolder,
     model_id: int,
     *,
     anew: bool = False,
@@ -41,7 +42,7 @@ def write_files(
     files = [] if anew else current_files(connection, home, model_id)
     kept = [file for file in files if file.rows >= segment_rows or file is not files[-1]]
     start = kept[-1].last_embedding if kept else 0
-    dimension = _count(connection, "SELECT dimension FROM models WHERE id = ?", model_id)
+    dimension = models.get(connection, model_id).dimension
     written = []
     for segment in _segments(connection, model_id, dimension, start, segment_rows):
         path = home.vectors / f"{model_id}-{uuid.uuid4().hex}.faiss"
@@ -70,7 +71,7 @@ def write_files(
     return True
 
 
-def remove_unused_files(connection: sqlite3.Connection, home: Home) -> None:
+def remove_unused_files(connection: sqlite3.Connection, home: HomeFolder) -> None:
     """Delete the FAISS files that no row names: older ones, and what a killed run left half written."""
     used = {Path(row[0]).stem for row in connection.execute("SELECT file FROM vector_files")}
     for file in home.vectors.iterdir():
@@ -85,7 +86,7 @@ def _segments(
     faiss = import_faiss()
     while True:
         low, high = np.full(dimension, np.inf, np.float32), np.full(dimension, -np.inf, np.float32)
-        for _, vectors in _batches(connection, model_id, dimension, last, segment_rows):
+        for _, vectors in embeddings.batches(connection, model_id, dimension, last, segment_rows):
             low, high = np.minimum(low, vectors.min(axis=0)), np.maximum(high, vectors.max(axis=0))
         if not np.isfinite(low).all():
             return
@@ -94,22 +95,10 @@ def _segments(
         flat = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
         flat.train(np.stack([low, high]))
         index = faiss.IndexIDMap(flat)
-        for ids, vectors in _batches(connection, model_id, dimension, last, segment_rows):
+        for ids, vectors in embeddings.batches(connection, model_id, dimension, last, segment_rows):
             index.add_with_ids(vectors, ids)
         last = int(ids[-1])
         yield index
-
-
-def _batches(
-    connection: sqlite3.Connection, model_id: int, dimension: int, last: int, rows: int
-) -> Iterator[tuple[Ids, Floats]]:
-    """Yield the ids and vectors of the first `rows` embeddings after an id."""
-    cursor = connection.execute(
-        "SELECT id, vector FROM embeddings WHERE model_id = ? AND id > ? ORDER BY id LIMIT ?", (model_id, last, rows)
-    )
-    while batch := cursor.fetchmany(_BATCH):
-        vectors = np.frombuffer(b"".join(row[1] for row in batch), STORED).astype(np.float32)
-        yield np.array([row[0] for row in batch], np.int64), vectors.reshape(len(batch), dimension)
 
 
 def _write_signs(connection: sqlite3.Connection, model_id: int, dimension: int, after: int, file: FileRow) -> None:
@@ -117,7 +106,7 @@ def _write_signs(connection: sqlite3.Connection, model_id: int, dimension: int, 
     if dimension % 8:
         return
     signs = import_faiss().IndexBinaryFlat(dimension)
-    for _, vectors in _batches(connection, model_id, dimension, after, file.rows):
+    for _, vectors in embeddings.batches(connection, model_id, dimension, after, file.rows):
         signs.add(np.packbits(vectors > 0, axis=1))
     _write_durably(signs, file.signs)
 
@@ -133,7 +122,3 @@ def _write_durably(index: Any, path: Path) -> None:
         path.unlink(missing_ok=True)
         reason = str(error).strip().splitlines()[-1]
         raise HomeError(f"{path} cannot be written ({reason}): make room; what was embedded is kept") from error
-
-
-def _count(connection: sqlite3.Connection, query: str, *parameters: object) -> int:
-    return int(connection.execute(query, parameters).fetchone()[0])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kuberian.store import sums
-from kuberian.store.home import Home
+from kuberian.store.folder import HomeFolder
 
 # A new file is written when the embeddings that the files lack pass this share of them (and this number). Scoring 2,000
 # vectors from SQLite costs some 3 ms, rewriting a file of 100,000 about 200.
@@ -32,7 +32,7 @@ class FileRow:
         return self.path.with_suffix(".signs")
 
 
-def current_files(connection: sqlite3.Connection, home: Home, model_id: int) -> list[FileRow]:
+def current_files(connection: sqlite3.Connection, home: HomeFolder, model_id: int) -> list[FileRow]:
     """Return a model's FAISS files in the order of their ids, up to the first that is not what was written."""
     rows = connection.execute(
         "SELECT file, rows, last_embedding, bytes FROM vector_files WHERE model_id = ? ORDER BY last_embedding",
@@ -52,7 +52,7 @@ def current_files(connection: sqlite3.Connection, home: Home, model_id: int) -> 
     return found
 
 
-def are_behind(connection: sqlite3.Connection, home: Home, model_id: int) -> bool:
+def are_behind(connection: sqlite3.Connection, home: HomeFolder, model_id: int) -> bool:
     """Tell whether a model's files lack so many embeddings that they should be written."""
     files = current_files(connection, home, model_id)
     rows, last = sum(file.rows for file in files), files[-1].last_embedding if files else 0

@@ -16,20 +16,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kuberian.store.home import Home
+from kuberian.store import embeddings
+from kuberian.store.arrays import Flags, Floats, Ids
+from kuberian.store.folder import HomeFolder
 from kuberian.store.vector_rows import FileRow, current_files
-
-Floats = npt.NDArray[np.float32]
-Ids = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
-
-STORED = np.dtype("<f2")
 
 # All scored, some 80 ns each on one core: 10 ms (`python -m benchmarks.vector_search`).
 EXACT_ROWS = 125_000
@@ -89,21 +86,21 @@ def _only(among: Flags) -> Any:
 
 
 class Vectors:
-    """The vectors of one model, for searching. `exact_rows` is the most that are scored one by one.
+    """The vectors of one model, for searching from any number of threads, each with a connection of its own.
 
-    `exact` compares single ones.
+    `exact_rows` is the most that are scored one by one; `exact` compares single ones.
     """
 
     def __init__(
         self,
         connection: sqlite3.Connection,
-        home: Home,
+        home: HomeFolder,
         model_id: int,
         dimension: int,
         exact_rows: int = EXACT_ROWS,
     ) -> None:
         self._exact_rows = exact_rows
-        self.exact = ExactVectors(connection, dimension)
+        self.exact = ExactVectors(dimension)
         self._segments: list[Segment] = []
         last = 0
         for row in current_files(connection, home, model_id):
@@ -112,14 +109,9 @@ class Vectors:
                 break
             self._segments.append(segment)
             last = row.last_embedding
-        rows = connection.execute(
-            "SELECT id, vector FROM embeddings WHERE model_id = ? AND id > ? ORDER BY id", (model_id, last)
-        ).fetchall()
-        self._late_ids: Ids = np.array([row[0] for row in rows], np.int64)
-        late = np.frombuffer(b"".join(row[1] for row in rows), STORED)
-        self._late: Floats = late.astype(np.float32).reshape(len(rows), dimension)
+        self._late_ids, self._late = embeddings.after(connection, model_id, last, dimension)
 
-    def nearest(self, vector: Floats, allowed: Ids, k: int) -> tuple[Ids, Floats]:
+    def nearest(self, connection: sqlite3.Connection, vector: Floats, allowed: Ids, k: int) -> tuple[Ids, Floats]:
         """Return the ids of the `k` nearest of the allowed embeddings and their cosines, best first.
 
         `vector` is [dimension], of unit length; `allowed` is sorted. Ties are ordered by id.
@@ -132,14 +124,14 @@ class Vectors:
         rows = [flags[segment.ids] for segment in self._segments]
         if len(allowed) > self._exact_rows and all(segment.signs is not None for segment in self._segments):
             ids = np.sort(self._by_signs(vector, rows, len(allowed), RESCORED * k))
-            scores = self.exact.cosines(ids, vector)
+            scores = self.exact.cosines(connection, ids, vector)
         else:
-            ids, scores = self._exactly(vector, rows, k)
+            ids, scores = self._exactly(connection, vector, rows, k)
         ids, scores = np.concatenate([ids, late_ids]), np.concatenate([scores, late_scores])
         order = np.lexsort((ids, -scores))[:k]
         return ids[order], scores[order]
 
-    def _exactly(self, vector: Floats, rows: list[Flags], k: int) -> tuple[Ids, Floats]:
+    def _exactly(self, connection: sqlite3.Connection, vector: Floats, rows: list[Flags], k: int) -> tuple[Ids, Floats]:
         """Return candidates with their cosines, the `k` nearest among them."""
         count = sum(int(mine.sum()) for mine in rows)
         wanted = RESCORED * k
@@ -156,7 +148,7 @@ class Vectors:
             rounded = np.concatenate([item[1] for item in found]) if found else np.empty(0, np.float32)
             best = np.lexsort((ids, -rounded))[:wanted]
             ids = np.sort(ids[best])
-            scores = self.exact.cosines(ids, vector)
+            scores = self.exact.cosines(connection, ids, vector)
             # What was not looked at scores at most the last one's rounded score and the error.
             sure = wanted >= count or np.sort(scores)[-k] > rounded[best[-1]] + error
             if sure or wanted >= MOST_RESCORED * k:
@@ -188,48 +180,54 @@ class Vectors:
 
 
 class ExactVectors:
-    """The embeddings as SQLite has them, and the last `rows` of them that were asked for in memory."""
+    """The embeddings as SQLite has them, and the last `rows` of them that were asked for in memory.
 
-    def __init__(self, connection: sqlite3.Connection, dimension: int, rows: int = REMEMBERED) -> None:
-        self._connection = connection
-        self._room = rows
+    Any number of threads may ask, each with a connection of its own.
+    """
+
+    def __init__(self, dimension: int, rows: int = REMEMBERED) -> None:
+        self._room, self._dimension = rows, dimension
+        self._lock = threading.Lock()
         self._vectors: Floats = np.empty((0, dimension), np.float32)
         self._used = 0
         self._row_of: Ids = np.empty(0, np.int64)  # by id; -1: not in memory
 
-    def cosines(self, ids: Ids, vector: Floats) -> Floats:
+    def cosines(self, connection: sqlite3.Connection, ids: Ids, vector: Floats) -> Floats:
         """Return the cosines of some embeddings (ids ascending, each once) to a vector [dimension], all unit vectors.
 
         Raises KeyError for an id that there is none of.
         """
         if len(ids) > self._room:
-            return np.concatenate(
-                [self.cosines(ids[at : at + self._room], vector) for at in range(0, len(ids), self._room)]
-            )
+            parts = [ids[at : at + self._room] for at in range(0, len(ids), self._room)]
+            return np.concatenate([self.cosines(connection, part, vector) for part in parts])
         if not len(ids):
             return np.empty(0, np.float32)
-        if ids[-1] >= len(self._row_of):
-            more = np.full(int(ids[-1]) + 1 - len(self._row_of), -1, np.int64)
-            self._row_of = np.concatenate([self._row_of, more])
-        missing = ids[self._row_of[ids] < 0]
-        if self._used + len(missing) > self._room:
-            self._row_of[:] = -1
-            self._used, missing = 0, ids
-        if len(missing):
-            self._read(missing)
-        return np.asarray(self._vectors[self._row_of[ids]] @ vector, np.float32)
+        return np.asarray(self.vectors(connection, ids) @ vector, np.float32)
 
-    def _read(self, ids: Ids) -> None:
-        marks = ",".join(map(str, ids.tolist()))
-        rows = self._connection.execute(f"SELECT vector FROM embeddings WHERE id IN ({marks}) ORDER BY id").fetchall()
-        if len(rows) != len(ids):
-            raise KeyError(f"{len(ids) - len(rows)} of {len(ids)} embeddings do not exist")
+    def vectors(self, connection: sqlite3.Connection, ids: Ids) -> Floats:
+        """Return the vectors [n, dimension] of n embeddings (ids ascending, each once), at most `rows` at a time.
+
+        Raises KeyError for an id that there is none of.
+        """
+        with self._lock:
+            if ids[-1] >= len(self._row_of):
+                more = np.full(int(ids[-1]) + 1 - len(self._row_of), -1, np.int64)
+                self._row_of = np.concatenate([self._row_of, more])
+            missing = ids[self._row_of[ids] < 0]
+            if self._used + len(missing) > self._room:
+                self._row_of[:] = -1
+                self._used, missing = 0, ids
+            if len(missing):
+                self._keep(missing, embeddings.by_ids(connection, missing, self._dimension))
+            return self._vectors[self._row_of[ids]]
+
+    def _keep(self, ids: Ids, vectors: Floats) -> None:
         end = self._used + len(ids)
         if end > len(self._vectors):  # doubled: what is never asked for takes no memory
-            bigger = np.empty((min(max(end, 2 * len(self._vectors)), self._room), self._vectors.shape[1]), np.float32)
+            bigger = np.empty((min(max(end, 2 * len(self._vectors)), self._room), self._dimension), np.float32)
             bigger[: self._used] = self._vectors[: self._used]
             self._vectors = bigger
-        self._vectors[self._used : end] = np.frombuffer(b"".join(row[0] for row in rows), STORED).reshape(len(ids), -1)
+        self._vectors[self._used : end] = vectors
         self._row_of[ids] = np.arange(self._used, end)
         self._used = end
 

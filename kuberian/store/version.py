@@ -4,4 +4,4 @@ A home with a larger number was made by a newer Kuberian and is refused. It stan
 reader need not import what makes the tables.
 """
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import sqlite3
 
-from kuberian.store.fulltext import Defined, defined
+from kuberian.store import chunks
+from kuberian.store.fulltext import Defined, defined, term
 from kuberian.words import word_set, words
 from searcher.evidence.lexical import positions
 from searcher.question import Question
@@ -45,10 +46,8 @@ def defining(connection: sqlite3.Connection, question: Question, scope: Scope) -
         asked = [part for part in re.split(r"\W+", identifier) if part]
         if not asked:
             continue
-        at = positions(connection, f'{{symbol}} : "{words(asked[-1])[0]}"', scope)[:_MOST]
-        ids = ",".join(map(str, scope.chunks[at].tolist()))
-        rows = connection.execute(f"SELECT names FROM chunks WHERE id IN ({ids}) ORDER BY id")
-        for position, (names,) in zip(at.tolist(), rows, strict=True):
+        at = positions(connection, f"{{symbol}} : {term(words(asked[-1])[0])}", scope)[:_MOST]
+        for position, names in zip(at.tolist(), chunks.names(connection, scope.chunks[at]), strict=True):
             sure = max((_sureness(asked, name) for name in defined(names)), default=0.0)
             if sure:
                 found[position] = max(sure, found.get(position, 0.0))

@@ -12,7 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from kuberian.store.vectors import Floats, Ids, Vectors
+from kuberian.store.arrays import Floats, Ids
+from kuberian.store.vectors import Vectors
 from kuberian.words import word_set, words
 from searcher.evidence import meaning
 from searcher.evidence.definitions import defining
@@ -130,7 +131,7 @@ def candidates(
     terms = _distinct_stems(stemmer, question.terms)
     lexical = weigh(connection, list(terms), scope)
     named = path_terms(connection, list(terms), scope)
-    near = meaning.nearest(vectors, embedded, scope)
+    near = meaning.nearest(connection, vectors, embedded, scope)
     of_files = meaning.of_files(embedded, scope)
     definitions = defining(connection, question, scope)
 
@@ -140,7 +141,7 @@ def candidates(
     inside[files] = True
     chunks = np.flatnonzero(inside[scope.file_of])
     file_of = np.searchsorted(files, scope.file_of[chunks])
-    cosines = meaning.of_chunks(vectors, embedded, scope, chunks)
+    cosines = meaning.of_chunks(connection, vectors, embedded, scope, chunks)
     defines = np.zeros(len(chunks), np.float32)
     for position, sure in definitions.items():
         at = int(np.searchsorted(chunks, position))

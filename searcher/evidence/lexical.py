@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
-from kuberian.store.texts import storable
-from kuberian.store.vectors import Floats, Ids
+from kuberian.store import fulltext
+from kuberian.store.arrays import Floats, Ids
 from searcher.scope import Positions, Postings, Scope
 
 # What it adds to a term's worth that it stands in a name that the chunk defines, in a signature or a docstring.
 NAMED = 2.0
-TOLD = 0.5
+DESCRIBED = 0.5
 
 # Okapi BM25's constants, for files: how soon more chunks with a term add no more, and how much long files count less.
 K1 = 1.2
@@ -65,7 +64,7 @@ def weigh(connection: sqlite3.Connection, terms: list[str], scope: Scope) -> Lex
         rarity = _idf(len(postings.anywhere), len(chunks))
         chunks[postings.anywhere] += rarity
         chunks[postings.named] += rarity * NAMED
-        chunks[postings.told] += rarity * TOLD
+        chunks[postings.described] += rarity * DESCRIBED
         named[postings.named] += rarity
         total += rarity
         in_file = np.bincount(scope.file_of[postings.anywhere], minlength=len(files))
@@ -89,8 +88,8 @@ def path_terms(connection: sqlite3.Connection, terms: list[str], scope: Scope) -
     rarity: dict[str, float] = {}
     weighed = np.zeros(len(ids), np.float32)
     for term in terms:
-        rows = connection.execute("SELECT rowid FROM path_words WHERE path_words MATCH ?", (f'"{term}"',)).fetchall()
-        found = np.flatnonzero(np.isin(ids, np.fromiter(chain.from_iterable(rows), np.int64, len(rows))))
+        matching: Ids = np.fromiter(fulltext.paths_with(connection, fulltext.term(term)), np.int64)
+        found = np.flatnonzero(np.isin(ids, matching))
         rarity[term] = _idf(len(found), len(ids))
         weighed[order[found]] += rarity[term]
     return PathTerms(rarity, weighed)
@@ -100,8 +99,7 @@ def references(connection: sqlite3.Connection, name: str, scope: Scope) -> int:
     """Return in how many files of the scope a name occurs as a word."""
     if not name:
         return 0
-    quoted = storable(name).replace('"', "")
-    return len(np.unique(scope.file_of[positions(connection, f'"{quoted}"', scope)]))
+    return len(np.unique(scope.file_of[positions(connection, fulltext.term(name), scope)]))
 
 
 def _idf(count: int, total: int) -> float:
@@ -116,23 +114,19 @@ def _idfs(counts: Ids, totals: Ids) -> Floats:
 def _postings(connection: sqlite3.Connection, term: str, scope: Scope) -> Postings:
     known = scope.postings.get(term)
     if known is None:
-        found = positions(connection, f'"{term}"', scope)
+        expression = fulltext.term(term)
+        known = Postings(found := positions(connection, expression, scope), found, found)
         if len(found):
-            named = positions(connection, f'{{symbol}} : "{term}"', scope)
-            told = positions(connection, f'{{signature doc}} : "{term}"', scope)
-            known = Postings(found, named, told)
-        else:
-            known = Postings(found, found, found)
+            named = positions(connection, f"{{symbol}} : {expression}", scope)
+            described = positions(connection, f"{{signature doc}} : {expression}", scope)
+            known = Postings(found, named, described)
         scope.postings.keep(term, known)
     return known
 
 
 def positions(connection: sqlite3.Connection, match: str, scope: Scope) -> Positions:
     """Return the positions of the chunks in scope that a full-text expression finds."""
-    rows = connection.execute(
-        "SELECT rowid FROM chunk_words WHERE chunk_words MATCH ? AND rowid BETWEEN ? AND ?",
-        (match, int(scope.chunks[0]), int(scope.chunks[-1])),
-    ).fetchall()
-    ids: Ids = np.fromiter(chain.from_iterable(rows), np.int64, len(rows))
+    first, last = int(scope.chunks[0]), int(scope.chunks[-1])
+    ids: Ids = np.fromiter(fulltext.chunks_with(connection, match, first, last), np.int64)
     at = np.searchsorted(scope.chunks, ids)
     return at[scope.chunks[at] == ids]

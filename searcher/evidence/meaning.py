@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 
 import numpy as np
 
-from kuberian.store.vectors import Floats, Ids, Vectors
+from kuberian.store.arrays import Floats, Ids
+from kuberian.store.vectors import Vectors
 from searcher.scope import Scope
 
 # Chunks that are looked for among all; their files are candidates.
@@ -29,12 +31,14 @@ class FileCosines:
     outlines: Floats
 
 
-def nearest(vectors: dict[int, Vectors], questions: dict[int, Floats], scope: Scope) -> Nearest:
-    """Find the nearest chunks. `vectors` and `questions` (each [dimension], of unit length) are by model."""
+def nearest(
+    connection: sqlite3.Connection, vectors: dict[int, Vectors], questions: dict[int, Floats], scope: Scope
+) -> Nearest:
+    """Return the nearest chunks. `vectors` and `questions` (each [dimension], of unit length) are by model."""
     positions, found_scores = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     for model_id in scope.models:
         mine = scope.embedded(model_id)
-        ids, scores = vectors[model_id].nearest(questions[model_id], mine.distinct, NEAREST)
+        ids, scores = vectors[model_id].nearest(connection, questions[model_id], mine.distinct, NEAREST)
         first, last = np.searchsorted(mine.ids, ids), np.searchsorted(mine.ids, ids, side="right")
         # one embedding may be that of several chunks
         positions += [mine.chunks[a:b] for a, b in zip(first, last, strict=True)]
@@ -55,7 +59,13 @@ def of_files(questions: dict[int, Floats], scope: Scope) -> FileCosines:
     return FileCosines(paths, outlines)
 
 
-def of_chunks(vectors: dict[int, Vectors], questions: dict[int, Floats], scope: Scope, positions: Ids) -> Floats:
+def of_chunks(
+    connection: sqlite3.Connection,
+    vectors: dict[int, Vectors],
+    questions: dict[int, Floats],
+    scope: Scope,
+    positions: Ids,
+) -> Floats:
     """Compare the question with some chunks, by position: their cosines, 0 where a chunk has no embedding yet."""
     found = np.zeros(len(positions), np.float32)
     wanted = scope.embeddings[positions]
@@ -63,5 +73,5 @@ def of_chunks(vectors: dict[int, Vectors], questions: dict[int, Floats], scope: 
     for model_id in scope.models:
         mine = np.flatnonzero((wanted > 0) & (models == model_id))
         ids, again = np.unique(wanted[mine], return_inverse=True)
-        found[mine] = vectors[model_id].exact.cosines(ids, questions[model_id])[again]
+        found[mine] = vectors[model_id].exact.cosines(connection, ids, questions[model_id])[again]
     return found

@@ -5,37 +5,30 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from kuberian.store.texts import storable
-from kuberian.words import TOKENIZER, searchable
+from kuberian.store import fulltext
+
+# Texts whose stems are remembered: some 200 bytes each.
+MOST_REMEMBERED = 1 << 17
 
 
 class Stemmer:
-    """Takes texts apart into stems as full text does. Remembers what it has seen."""
+    """Takes texts apart into stems as full text does, through one thread's connection.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    `known` are the stems of texts that were asked for, by text. Other threads may share it.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, known: dict[str, tuple[str, ...]] | None = None) -> None:
         self._connection = connection
-        self._known: dict[str, tuple[str, ...]] = {}
+        self._known = {} if known is None else known
 
     def stems(self, texts: Iterable[str]) -> list[tuple[str, ...]]:
         """Return the stems of each text in order, of compound identifiers whole and in parts."""
         texts = list(texts)
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        found = {text: stems for text in texts if (stems := self._known.get(text)) is not None}
+        new = [text for text in dict.fromkeys(texts) if text not in found]
         if new:
-            self._tokenize(new)
-        return [self._known[text] for text in texts]
-
-    def _tokenize(self, texts: list[str]) -> None:
-        for statement in (
-            f'CREATE VIRTUAL TABLE IF NOT EXISTS temp.stem_texts USING fts5(text, tokenize="{TOKENIZER}")',
-            "CREATE VIRTUAL TABLE IF NOT EXISTS temp.stems USING fts5vocab(temp, stem_texts, instance)",
-            "DELETE FROM temp.stem_texts",
-        ):
-            self._connection.execute(statement)
-        self._connection.executemany(
-            "INSERT INTO temp.stem_texts(rowid, text) VALUES(?, ?)",
-            [(number, searchable(storable(text))) for number, text in enumerate(texts)],
-        )
-        found: list[list[str]] = [[] for _ in texts]
-        for term, number in self._connection.execute("SELECT term, doc FROM temp.stems ORDER BY doc, offset"):
-            found[number].append(term)
-        self._known.update((text, tuple(stems)) for text, stems in zip(texts, found, strict=True))
+            found.update(zip(new, fulltext.stems(self._connection, new), strict=True))
+            if len(self._known) + len(new) > MOST_REMEMBERED:
+                self._known.clear()
+            self._known.update(found)
+        return [found[text] for text in texts]

@@ -15,10 +15,10 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
-import queue
 import signal
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http import HTTPStatus
 from os import PathLike
 from typing import Any
@@ -59,15 +59,15 @@ class _HttpError(Exception):
 class Application:
     """The WSGI application. Call it from any number of threads.
 
-    A Searcher answers one question at a time: each thread that answers borrows one, and the one that was used last is
-    lent first, so that a server with one user at a time keeps one in memory. `local_only`: refuse requests that were
-    sent to another host name than this machine's own, as a page in a browser can make them (DNS rebinding).
+    `local_only`: refuse requests that were sent to another host name than this machine's own, as a page in a browser
+    can make them (DNS rebinding).
     """
 
     def __init__(self, home: str | PathLike[str] | None = None, local_only: bool = False) -> None:
         self._home = Home.at(home)
         self._local_only = local_only
-        self._idle: queue.LifoQueue[Searcher] = queue.LifoQueue()
+        self._lock = threading.Lock()
+        self._searcher: Searcher | None = None
         self._routes: dict[str, Callable[[dict[str, str]], object]] = {
             "/search": self._search,
             "/status": self._status,
@@ -106,11 +106,8 @@ class Application:
 
     def warm(self) -> None:
         """Load the model and the vectors, so that the first question need not; quietly, if nothing is indexed yet."""
-        try:
-            with self._searcher() as searcher:
-                searcher.search("warm")
-        except KuberianError:
-            pass
+        with suppress(KuberianError):
+            self._asked().search("warm")
 
     def _answer(self, environment: Environment) -> object:
         if self._local_only and not _is_local(environment.get("HTTP_HOST", "")):
@@ -133,8 +130,7 @@ class Application:
                 options["k"] = int(options["k"])
             except ValueError:
                 raise UsageError(f"k must be a number, not {options['k']!r}") from None
-        with self._searcher() as searcher:
-            found = searcher.search(**options)
+        found = self._asked().search(**options)
         return {**found.to_dict(), "changed_files": None}  # not looked for: working trees belong to who indexes
 
     def _status(self, _: dict[str, str]) -> object:
@@ -147,22 +143,12 @@ class Application:
         self._home.reader().close()
         return {"status": "ready", "version": __version__}
 
-    @contextmanager
-    def _searcher(self) -> Iterator[Searcher]:
-        """Lend a Searcher. One that met an error of the home is closed: the next question opens the home anew."""
-        try:
-            searcher = self._idle.get_nowait()
-        except queue.Empty:
-            searcher = Searcher(self._home.folder)
-        try:
-            yield searcher
-        except (UsageError, RepositoryError):
-            self._idle.put(searcher)
-            raise
-        except BaseException:
-            searcher.close()
-            raise
-        self._idle.put(searcher)
+    def _asked(self) -> Searcher:
+        """Return the searcher. It is made when something is indexed, and sees by itself what becomes of the home."""
+        with self._lock:
+            if self._searcher is None:
+                self._searcher = Searcher(self._home.folder)
+            return self._searcher
 
 
 def serve(home: str | PathLike[str] | None = None, host: str = "127.0.0.1", port: int = 8080,

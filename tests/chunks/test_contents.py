@@ -2,7 +2,8 @@
 
 import pytest
 
-from indexer.source.contents import Skipped, Text, read_text, skip_by_name
+from indexer.source.contents import Skipped, Text, read_text
+from indexer.source.noise import skip_by_name
 
 CODE = "def grüße(name):\n    return 'Grüß Gott, ' + name\n"
 

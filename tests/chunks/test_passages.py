@@ -24,12 +24,12 @@ CODE = '''class Server:
 def test_a_method_says_where_it_belongs():
     chunk = next(chunk for chunk in cut(CODE, "python") if chunk.symbol == "Server.serve")
     code = "\n".join(CODE.split("\n")[chunk.start_line - 1 : chunk.end_line])
-    assert passage(chunk, code, "python") == f"method Server.serve\n{code}"
+    assert passage(chunk, code) == f"method Server.serve\n{code}"
 
 
 def test_an_endless_line_does_not_make_an_endless_passage():
     (chunk,) = cut("x" * 100_000, None)
-    assert len(passage(chunk, "x" * 100_000, None)) == MAX_CHARS
+    assert len(passage(chunk, "x" * 100_000)) == MAX_CHARS
 
 
 def test_a_path_is_read_as_words():

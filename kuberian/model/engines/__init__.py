@@ -1,6 +1,6 @@
-"""Engines: what computes the few operations of `kuberian.model.bert`.
+"""Engines: what computes the five operations of `kuberian.model.bert`.
 
-An engine holds the weights in the form it likes; each thread takes a worker from it, which owns the buffers.
+An engine holds the weights in a form of its own. Each thread takes a worker from it; a worker owns its buffers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ class Worker(Protocol):
     """One thread's share of an engine."""
 
     def token_vectors(self, sequences: Sequence[Sequence[int]]) -> list[Array]:
-        """Run BERT on sequences of token ids, one of `Engine.batches` -> [tokens, hidden] each, until the next call."""
+        """Run BERT on the sequences of token ids of one of `Engine.batches` -> [tokens, hidden] each.
+
+        The arrays are valid until the next call.
+        """
 
 
 class Engine(Protocol):
@@ -25,7 +28,7 @@ class Engine(Protocol):
     precision: str
 
     def batches(self, lengths: Sequence[int]) -> Iterator[range]:
-        """Share out sequences, sorted by length, over calls of a worker: yields the indices of each call."""
+        """Yield which sequences, by index, a worker is to take at each call; `lengths` are in tokens, sorted."""
 
     def worker(self) -> Worker:
         """Make a worker for the calling thread."""

@@ -9,9 +9,9 @@ from typing import Any
 
 
 class OneBlasThread(AbstractContextManager[None]):
-    """Keeps NumPy's BLAS on the calling thread, inside a `with`; may be entered by several threads at a time.
+    """A `with` block in which NumPy's BLAS stays on the calling thread; several threads may be inside at a time.
 
-    BLAS's own threads, and each of ours waiting for all of them, are up to 20 times slower than one thread each.
+    Otherwise BLAS starts threads of its own and each of ours waits for all of them: up to 20 times slower.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class OneBlasThread(AbstractContextManager[None]):
         self._limit: Any = None
 
     def __enter__(self) -> None:
-        """Limit BLAS if nobody has yet."""
+        """Limit BLAS to one thread when the first thread comes."""
         with self._lock:
             self._inside += 1
             if self._inside == 1:
@@ -31,7 +31,7 @@ class OneBlasThread(AbstractContextManager[None]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give BLAS its threads back when the last one leaves."""
+        """Give BLAS its threads back when the last thread leaves."""
         with self._lock:
             self._inside -= 1
             if self._inside == 0:

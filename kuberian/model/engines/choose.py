@@ -21,7 +21,7 @@ ENGINES = ("auto", "onednn", "mkl", "numpy")
 
 
 class EngineWarning(UserWarning):
-    """A faster engine is missing; the message is one line."""
+    """A warning that a faster engine is missing; its message is one line."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Choice:
 
 
 def choose(precision: str = "auto", engine: str = "auto", calibrated: bool = True) -> Choice:
-    """Choose for this machine; `calibrated`: the ranges that int8 needs are known for the checkpoint.
+    """Choose for this machine; `calibrated` says whether the checkpoint has the ranges that int8 needs.
 
-    precision "auto" is KUBERIAN_PRECISION if set, else int8 where it is both fast and calibrated, else float32.
-    bfloat16 is never chosen: where CPUs run it fast they run int8 faster, and it runs slower than float32 on some.
-    Raises UsageError for an unknown name, EngineError if what was asked for cannot be had here.
+    The precision "auto" is KUBERIAN_PRECISION if set, else int8 where it is both fast and calibrated, else float32.
+    It is never bfloat16: CPUs that run it fast run int8 faster, and some run it slower than float32.
+    Raises UsageError for an unknown name, EngineError if this machine does not have the engine or precision.
     """
     if precision == "auto":
         precision = os.environ.get("KUBERIAN_PRECISION", "") or "auto"
@@ -70,7 +70,7 @@ def choose(precision: str = "auto", engine: str = "auto", calibrated: bool = Tru
 
 
 def _onednn(precision: str, calibrated: bool) -> Choice:
-    """Choose a precision on oneDNN; raises EngineError if it cannot be had."""
+    """Choose a precision on oneDNN; raises EngineError if the CPU, the checkpoint or the library lacks it."""
     library = onednn.load()
     vnni, bf16 = library.has(onednn.ISA_AVX512_VNNI), library.has(onednn.ISA_AVX512_BF16)
     if precision == "bfloat16" and not bf16:
@@ -92,9 +92,10 @@ def _onednn(precision: str, calibrated: bool) -> Choice:
 def make_engine(
     checkpoint: Checkpoint, precision: str = "auto", engine: str = "auto", quantized: Path | None = None
 ) -> tuple[Engine, Choice]:
-    """Make the engine that `choose` chooses; `quantized`: the checkpoint's eight-bit form, if there is one.
+    """Make the engine that `choose` chooses; `quantized` is the file of the checkpoint's eight-bit form, if any.
 
-    With "auto", an MKL that should be there and cannot be used costs an EngineWarning, once per process.
+    With "auto", an MKL that this platform should have and cannot use costs one EngineWarning per process.
+    Raises what `choose` raises, and CheckpointError if the eight-bit form is damaged or of another checkpoint.
     """
     choice = choose(precision, engine, calibrated=quantized is not None)
     embeddings = open_embeddings(checkpoint)
@@ -122,5 +123,5 @@ def _warn_once(message: str) -> None:
 
 
 def has_mkl_wheels() -> bool:
-    """Whether MKL exists for this platform, so that its absence is worth a word."""
+    """Tell whether MKL exists for this platform, so that its absence is worth a word."""
     return platform.machine() in ("x86_64", "AMD64") and sys.platform in ("linux", "win32")

@@ -6,39 +6,48 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kuberian.model.bert import Embeddings, Linear, Model, Norm, embed_tokens, transformer
+from kuberian.model.bert import (
+    Embeddings,
+    FoldedModel,
+    Linear,
+    Model,
+    Norm,
+    Operations,
+    W,
+    embed_tokens,
+    transformer,
+)
 from kuberian.model.engines.blas_threads import OneBlasThread
-from kuberian.model.engines.buffers import Buffers
 from kuberian.model.engines.packs import packs
+from kuberian.model.native.buffers import Buffers
 from kuberian.model.safetensors_file import Array
 
-# exp overflows float32 at 88.7; a sum over 512 keys of scores below this is safe by far.
-SAFE_SCORE = 60.0
-
+# 32 rows of 1536 floats and their temporaries stay in a core's own cache.
+ACTIVATION_ROWS = 32
 
 _one_blas_thread = OneBlasThread()
 
 
 class NumpyEngine:
-    """Weights as they are."""
+    """The weights as `bert.fold` makes them."""
 
     description = "NumPy's BLAS, float32"
     precision = "float32"
 
-    def __init__(self, embeddings: Embeddings, model: Model) -> None:
+    def __init__(self, embeddings: Embeddings, model: FoldedModel) -> None:
         self.embeddings, self.model = embeddings, model
 
     batches = staticmethod(packs)
 
     def worker(self) -> NumpyWorker:
-        """Make a worker."""
+        """Make a worker for the calling thread."""
         return NumpyWorker(self.embeddings, self.model)
 
 
-class NumpyWorker:
-    """The operations of `kuberian.model.bert.Operations` on arrays; overwrites its buffers at every call."""
+class ArrayWorker(Operations[Array, Array, W, W, Norm]):
+    """BERT on arrays, with linear layers in an engine's form; every call overwrites its buffers."""
 
-    def __init__(self, embeddings: Embeddings, model: Model) -> None:
+    def __init__(self, embeddings: Embeddings, model: Model[W, W, Norm]) -> None:
         self.embeddings, self.model = embeddings, model
         self.config = model.config
         self.buffers = Buffers()
@@ -46,17 +55,13 @@ class NumpyWorker:
 
     def token_vectors(self, sequences: Sequence[Sequence[int]]) -> list[Array]:
         """Run BERT on sequences of token ids -> [tokens, hidden] each, valid until the next call."""
-        with _one_blas_thread:
-            return self._token_vectors(sequences)
-
-    def _token_vectors(self, sequences: Sequence[Sequence[int]]) -> list[Array]:
         self.lengths = tuple(map(len, sequences))
         x = self.buffers.get("x", sum(self.lengths), self.config.hidden)
         embed_tokens(self.embeddings, sequences, out=x)
         return np.split(transformer(self, self.model, x), np.cumsum(self.lengths[:-1], dtype=np.int64))
 
     def layer_norm(self, x: Array, norm: Norm) -> Array:
-        """Normalise rows in place."""
+        """Normalise each row, in place: [tokens, hidden] -> [tokens, hidden]."""
         n = np.float32(x.shape[1])
         x -= x.sum(1, keepdims=True) / n
         variance = np.einsum("ij,ij->i", x, x) / n  # [tokens]
@@ -65,28 +70,36 @@ class NumpyWorker:
         x += norm.beta
         return x
 
+
+class NumpyWorker(ArrayWorker[Linear]):
+    """All in NumPy, on one BLAS thread."""
+
+    def token_vectors(self, sequences: Sequence[Sequence[int]]) -> list[Array]:
+        """Run BERT on sequences of token ids -> [tokens, hidden] each, valid until the next call."""
+        with _one_blas_thread:
+            return super().token_vectors(sequences)
+
     def linear(self, x: Array, weights: Linear) -> Array:
-        """[tokens, in] -> [tokens, out]."""
+        """Compute x @ weight.T + bias: [tokens, in] -> [tokens, out]."""
         y = self.buffers.get("linear", x.shape[0], len(weights.bias))
         np.matmul(x, weights.weight.T, out=y)
         y += weights.bias
         return y
 
     def linear_add(self, x: Array, weights: Linear, residual: Array) -> Array:
-        """[tokens, in], [tokens, out] -> [tokens, out], in the residual's place."""
+        """Add linear(x) to the residual, in its place: [tokens, in], [tokens, out] -> [tokens, out]."""
         residual += self.linear(x, weights)
         return residual
 
     def linear_activation(self, x: Array, weights: Linear) -> Array:
-        """[tokens, hidden] -> [tokens, intermediate]."""
+        """Compute activation(linear(x)): [tokens, hidden] -> [tokens, intermediate]."""
         h = self.linear(x, weights)
-        # 32 rows of 1536 floats and their temporaries stay in a core's own cache.
-        for start in range(0, len(h), 32):
-            ACTIVATIONS[self.config.activation](h[start : start + 32])
+        for start in range(0, len(h), ACTIVATION_ROWS):
+            ACTIVATIONS[self.config.activation](h[start : start + ACTIVATION_ROWS])
         return h
 
     def attention(self, qkv: Array) -> Array:
-        """[tokens, 3 * hidden] -> [tokens, hidden]."""
+        """Compute softmax(q kᵀ) v, one sequence at a time: [tokens, 3 * hidden] -> [tokens, hidden]."""
         context = self.buffers.get("context", len(qkv), self.config.hidden)
         start = 0
         for length in self.lengths:
@@ -98,7 +111,7 @@ class NumpyWorker:
 
 
 def attend(q: Array, k: Array, v: Array, heads: int) -> Array:
-    """softmax(q kᵀ) v in each head: [queries, hidden], [keys, hidden], [keys, hidden] -> [queries, hidden]."""
+    """Compute softmax(q kᵀ) v in each head: [queries, hidden], [keys, hidden], [keys, hidden] -> [queries, hidden]."""
     q, k, v = (x.reshape(len(x), heads, -1).transpose(1, 0, 2) for x in (q, k, v))  # [heads, tokens, head size]
     scores = q @ k.transpose(0, 2, 1)  # [heads, queries, keys]
     scores -= scores.max(-1, keepdims=True)
@@ -108,14 +121,14 @@ def attend(q: Array, k: Array, v: Array, heads: int) -> Array:
 
 
 def gelu(x: Array) -> None:
-    """x * Φ(x), in place."""
+    """Compute x * Φ(x), in place; Φ is the normal distribution's cumulative function."""
     x *= cdf_norm(x)
 
 
 def cdf_norm(x: Array) -> Array:
-    """Return the normal distribution's cumulative function, absolute error below 2e-7.
+    """Return the normal distribution's cumulative function, with an absolute error below 2e-7.
 
-    By erf's approximation 7.1.26 of Abramowitz & Stegun, Handbook of Mathematical Functions (1964).
+    Source: erf's approximation 7.1.26 in Abramowitz & Stegun, Handbook of Mathematical Functions (1964).
     """
     f = np.float32
     z = np.abs(x) * f(0.5**0.5)
@@ -131,17 +144,20 @@ def cdf_norm(x: Array) -> Array:
 
 
 def gelu_tanh(x: Array) -> None:
-    """GELU's approximation by tanh (Hendrycks & Gimpel 2016), in place."""
+    """Compute GELU's approximation by tanh, in place.
+
+    Source: Hendrycks & Gimpel 2016, https://arxiv.org/abs/1606.08415.
+    """
     x *= np.float32(0.5) * (np.float32(1) + np.tanh(gelu_tanh_argument(x)))
 
 
 def gelu_tanh_argument(x: Array) -> Array:
-    """sqrt(2/π) (x + 0.044715 x³)."""
+    """Return what tanh is taken of: sqrt(2/π) (x + 0.044715 x³)."""
     return np.float32((2 / np.pi) ** 0.5) * (x + np.float32(0.044715) * x * x * x)
 
 
 def relu(x: Array) -> None:
-    """max(x, 0), in place."""
+    """Compute max(x, 0), in place."""
     np.maximum(x, np.float32(0), out=x)
 
 

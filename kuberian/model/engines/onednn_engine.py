@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from kuberian.model.bert import Embeddings, Model, embed_tokens
-from kuberian.model.engines.onednn_program import ROWS, Program, Workspace, padded
+from kuberian.model.bert import Embeddings, FoldedModel, embed_tokens
+from kuberian.model.engines.onednn_program import MAX_ROWS, Program, Workspace, padded
 from kuberian.model.engines.onednn_weights import PackedModel
 from kuberian.model.int8.quantization import ByteModel
 from kuberian.model.native.onednn import OneDnn
@@ -15,12 +15,12 @@ from kuberian.model.safetensors_file import Array
 
 
 class OneDnnEngine:
-    """Weights that all workers share."""
+    """The weights, which all workers share."""
 
-    def __init__(self, embeddings: Embeddings, layers: Model | ByteModel, library: OneDnn, precision: str) -> None:
-        """Take `layers` in float32, for float32 and bfloat16, or in bytes for int8."""
+    def __init__(self, embeddings: Embeddings, model: FoldedModel | ByteModel, library: OneDnn, precision: str) -> None:
+        """Take the model in float32, for float32 and bfloat16, or in bytes for int8."""
         self.precision, self.description = precision, f"oneDNN {library.version}, {precision}"
-        self._model = PackedModel(embeddings, layers, library, precision)
+        self._model = PackedModel(embeddings, model, library, precision)
 
     def batches(self, lengths: Sequence[int]) -> Iterator[range]:
         """Yield the indices of texts to run together: 1, 2, 4 … of one padded length, so that programs are few."""
@@ -28,7 +28,7 @@ class OneDnnEngine:
         while first < len(lengths):
             length, count = padded(lengths[first]), 1
             while (
-                2 * count * length <= ROWS
+                2 * count * length <= MAX_ROWS
                 and first + 2 * count <= len(lengths)
                 and padded(lengths[first + 2 * count - 1]) == length
             ):
@@ -49,8 +49,11 @@ class OneDnnWorker:
         self._programs: dict[tuple[int, int], Program] = {}
 
     def token_vectors(self, sequences: Sequence[Sequence[int]]) -> list[Array]:
-        """Run BERT on sequences of token ids of one padded length -> [tokens, hidden] each, until the next call."""
-        self._model.library.single_threaded()  # a worker may come to another thread than the one it was made in
+        """Run BERT on sequences of token ids -> [tokens, hidden] each, valid until the next call.
+
+        The sequences must have one padded length.
+        """
+        self._model.library.single_threaded()  # a worker may run in another thread than the one that made it
         lengths = list(map(len, sequences))
         shape = padded(lengths[0]), len(sequences)
         program = self._programs.get(shape)

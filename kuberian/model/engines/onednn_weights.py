@@ -1,20 +1,21 @@
 """Weights in oneDNN's layouts, packed once.
 
-Types: the residual is float32 always. What goes into a product is of the engine's precision (`narrow`); scores and
-values stay float32: NumPy adds up a row of them, and a rounded softmax costs more quality than its product saves time.
+The residual is always float32. What goes into a product has the engine's precision (`narrow`). Scores and values stay
+float32: NumPy adds up each row of scores, and a rounded softmax loses more quality than its product gains time.
 """
 
 from __future__ import annotations
 
+from ctypes import c_void_p
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kuberian.model.bert import Embeddings, Layer, Linear, Model, Norm, split_qkv
-from kuberian.model.engines.buffers import aligned
+from kuberian.model.bert import Embeddings, FoldedLayer, FoldedModel, Layer, Linear, Model, Norm, split_qkv
 from kuberian.model.int8.quantization import ByteLayer, ByteLinear, ByteModel, ByteNorm
+from kuberian.model.native.buffers import aligned
 from kuberian.model.native.onednn import BF16, F32, S8, U8, WEIGHTS, Memory, OneDnn, Primitive
 from kuberian.model.safetensors_file import Array
 
@@ -38,16 +39,16 @@ class PackedLinear:
     weight: Memory
     bias: Memory  # float32 [1, out]
     step: Memory | None  # float32 [out], of int8 weights
-    after: Memory | None = None  # float32 [1, out], multiplies what comes out of the activation
+    after_activation: Memory | None = None  # float32 [1, out]: multiplies the activation's result
 
 
 @dataclass(frozen=True)
 class PackedNorm:
-    """A layer norm, once for the residual and once for the product that follows."""
+    """A layer norm, once for the residual and once (`narrow`) for the product that follows."""
 
     gamma: Memory
     beta: Memory
-    narrow: tuple[Memory, Memory] | None  # None in float32
+    narrow: tuple[Memory, Memory] | None  # gamma and beta; None in float32
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Projections:
     query: PackedLinear
     key: PackedLinear
     value: PackedLinear
-    score_scale: Memory | None  # float32 [1]: what a product of query and key bytes is worth
+    score_scale: Memory | None  # float32 [1], of int8: turns a product of query and key bytes into a score
 
 
 def to_bfloat16(x: Array) -> NDArray[np.uint16]:
@@ -66,39 +67,43 @@ def to_bfloat16(x: Array) -> NDArray[np.uint16]:
     return ((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)).astype(np.uint16)
 
 
-class PackedModel:
-    """A model's weights, as `bert.Layers`."""
+PackedLayer: TypeAlias = Layer[Projections, PackedLinear, PackedNorm]
 
-    def __init__(self, embeddings: Embeddings, layers: Model | ByteModel, library: OneDnn, precision: str) -> None:
-        """Take `layers` in float32, for float32 and bfloat16, or in bytes for int8."""
+
+class PackedModel:
+    """A model's weights in oneDNN's layouts (`bert`), and the kernels that were made for them."""
+
+    def __init__(self, embeddings: Embeddings, model: FoldedModel | ByteModel, library: OneDnn, precision: str) -> None:
+        """Take the model in float32, for float32 and bfloat16, or in bytes for int8."""
         self.library, self.precision, self.types = library, precision, TYPES[precision]
-        self._layouts: dict[tuple[int, int], Any] = {}
-        # Kernels by operation and shape. All programs share them, on any thread: each gives them memory to work in.
+        self._layouts: dict[tuple[int, ...], tuple[c_void_p, Primitive]] = {}
+        # Kernels by operation and shape. All programs share them, on any thread: a program brings its own memory.
         self.primitives: dict[tuple, Primitive] = {}
         library.single_threaded()
         self.embeddings, self.config = embeddings, embeddings.config
-        if isinstance(layers, ByteModel):
-            self.embedding_norm = self._byte_norm(layers.embedding_norm)
-            self.layers = tuple(self._byte_layer(layer) for layer in layers.layers)
+        if isinstance(model, ByteModel):
+            embedding_norm = self._byte_norm(model.embedding_norm)
+            layers = tuple(self._byte_layer(layer) for layer in model.layers)
         else:
-            self.embedding_norm = self._norm(layers.embedding_norm)
-            self.layers = tuple(self._layer(layer) for layer in layers.layers)
+            embedding_norm = self._norm(model.embedding_norm)
+            layers = tuple(self._layer(layer) for layer in model.layers)
+        self.bert = Model(self.config, embedding_norm, layers)
 
-    def _vector(self, x: Array, rows: bool = False) -> Memory:
-        copy = aligned((1, len(x)) if rows else (len(x),))
+    def _vector(self, x: Array, as_row: bool = False) -> Memory:
+        copy = aligned((1, len(x)) if as_row else (len(x),))
         copy[...] = x
         return self.library.array(copy, F32)
 
     def _pack(self, weight: NDArray) -> Memory:
-        """Pack [in, out] of the weights' type."""
-        lib, types, (into, out) = self.library, self.types, weight.shape
+        """Pack weights [in, out], which are of the weights' type already."""
+        lib, types, (inputs, outputs) = self.library, self.types, weight.shape
         if weight.shape not in self._layouts:
             # The layout is the same for any number of rows.
             rows = 64
             scaled = [(WEIGHTS, 2)] if self.precision == "int8" else []
             primitive = lib.matmul(
-                lib.descriptor((rows, into), types.x), lib.any_layout((into, out), types.weights),
-                lib.descriptor((rows, out), F32), lib.descriptor((1, out), F32), lib.attributes(scaled=scaled),
+                lib.descriptor((rows, inputs), types.x), lib.any_layout((inputs, outputs), types.weights),
+                lib.descriptor((rows, outputs), F32), lib.descriptor((1, outputs), F32), lib.attributes(scaled=scaled),
             )  # fmt: skip
             self._layouts[weight.shape] = primitive.weights_descriptor(), primitive
         return lib.packed(np.ascontiguousarray(weight), types.weights, self._layouts[weight.shape][0])
@@ -106,13 +111,13 @@ class PackedModel:
     def _linear(self, linear: Linear) -> PackedLinear:
         weight = linear.weight.T
         packed = self._pack(to_bfloat16(weight) if self.precision == "bfloat16" else weight)
-        return PackedLinear(packed, self._vector(linear.bias, rows=True), None)
+        return PackedLinear(packed, self._vector(linear.bias, as_row=True), None)
 
     def _norm(self, norm: Norm) -> PackedNorm:
         gamma, beta = self._vector(norm.gamma), self._vector(norm.beta)
         return PackedNorm(gamma, beta, None if self.precision == "float32" else (gamma, beta))
 
-    def _layer(self, layer: Layer) -> Layer:
+    def _layer(self, layer: FoldedLayer) -> PackedLayer:
         query, key, value = (self._linear(linear) for linear in split_qkv(layer.qkv))
         return Layer(
             qkv=Projections(query, key, value, score_scale=None),
@@ -123,17 +128,16 @@ class PackedModel:
             output_norm=self._norm(layer.output_norm),
         )
 
-    def _byte_linear(self, linear: ByteLinear, after: Array | None = None) -> PackedLinear:
-        bias, step = self._vector(linear.bias, rows=True), self._vector(linear.step)
-        return PackedLinear(
-            self._pack(linear.weight), bias, step, None if after is None else self._vector(after, rows=True)
-        )
+    def _byte_linear(self, linear: ByteLinear, after_activation: Array | None = None) -> PackedLinear:
+        after = None if after_activation is None else self._vector(after_activation, as_row=True)
+        bias, step = self._vector(linear.bias, as_row=True), self._vector(linear.step)
+        return PackedLinear(self._pack(linear.weight), bias, step, after)
 
     def _byte_norm(self, norm: ByteNorm) -> PackedNorm:
         narrow = self._vector(norm.byte_gamma), self._vector(norm.byte_beta)
         return PackedNorm(self._vector(norm.gamma), self._vector(norm.beta), narrow)
 
-    def _byte_layer(self, layer: ByteLayer) -> Layer:
+    def _byte_layer(self, layer: ByteLayer) -> PackedLayer:
         query, key, value = (self._byte_linear(linear) for linear in (layer.query, layer.key, layer.value))
         return Layer(
             qkv=Projections(query, key, value, self._vector(layer.score_scale)),

@@ -1,4 +1,4 @@
-"""A checkpoint's eight-bit form, kept in a safetensors file: loaded in a tenth of the time that rounding takes.
+"""A checkpoint's eight-bit form in a safetensors file: loading it takes a tenth of the time that rounding takes.
 
 The bundled checkpoint has one in its folder; `Encoder.calibrate` makes one for any other.
 """
@@ -20,14 +20,14 @@ _VECTORS = ("score_scale", "after_activation")
 
 
 def save(model: ByteModel, fingerprint: str, path: Path) -> None:
-    """Write the model, all or nothing; `fingerprint` is that of the checkpoint it was made of."""
+    """Write the model, all or nothing; `fingerprint` is that of the model's checkpoint."""
     from safetensors.numpy import save as to_bytes
 
     tensors = _flat("embedding_norm.", model.embedding_norm)
     for i, layer in enumerate(model.layers):
         tensors |= _flat(f"layers.{i}.", layer)
     temporary = path.with_name(path.name + ".new")
-    # safetensors' own files are their writer's alone to read
+    # safetensors' own `save_file` makes files that only their owner can read.
     temporary.write_bytes(to_bytes(tensors, {"fingerprint": fingerprint, "gelu_zero": str(GELU_ZERO)}))
     temporary.replace(path)
 
@@ -45,7 +45,7 @@ def _flat(prefix: str, value: Any) -> dict[str, np.ndarray]:
 def load(path: Path, checkpoint: Checkpoint) -> ByteModel:
     """Map a file that `save` wrote.
 
-    Raises CheckpointError if it is damaged, or was made of another checkpoint or by another version of Kuberian.
+    Raises CheckpointError if the file is damaged, or was made of another checkpoint or by another version of Kuberian.
     """
     tensors, metadata = open_file(path)
     if metadata != {"fingerprint": checkpoint.fingerprint(), "gelu_zero": str(GELU_ZERO)}:

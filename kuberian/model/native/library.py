@@ -1,4 +1,4 @@
-"""Which of several places a numeric library is taken from."""
+"""From which of several places a numeric library is taken."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Library = TypeVar("Library")
 def first_usable(open_library: Callable[[str], Library], candidates: Iterable[str], missing: str) -> Library:
     """Return the first candidate that opens.
 
-    Raises EngineError that names those that were refused and why, or says `missing` where nothing was found.
+    Raises EngineError that names each refused candidate and why it was refused, or says `missing` if none was found.
     """
     refusals: list[str] = []
     for path in candidates:
         try:
             return open_library(path)
         except EngineError as error:
-            # Names without a folder are guesses for the system's loader: not there is no news.
+            # A name without a folder is a guess for the system's loader: that it is not there is no news.
             if Path(path).name != path:
                 refusals.append(str(error))
     raise EngineError("; ".join(refusals) or missing)

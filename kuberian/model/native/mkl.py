@@ -1,7 +1,7 @@
 """Intel MKL through ctypes: find the library, check it, declare the few functions that a BERT needs.
 
 The wheels of NumPy are built on OpenBLAS; the `mkl` wheel ships libmkl_rt, which ctypes can call. Every function
-here runs on the calling thread only: threads are the encoder's business.
+here runs on the calling thread only: the encoder makes the threads.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from pathlib import Path
 from kuberian.errors import EngineError
 from kuberian.model.native.library import first_usable
 
-# A library of only what Kuberian needs, which scripts/link_mkl.py links from MKL's static archives.
+# scripts/link_mkl.py links this library from MKL's static archives; it has only what Kuberian needs.
 LINKED_LIBRARY = "libkuberian_mkl.so"
 
-# Older than this nothing is tested: 2021.1 is the first oneMKL.
+# Nothing older than this is tested: 2021.1 is the first oneMKL.
 OLDEST = (2021, 1)
 
+# The values of CBLAS's enumerations, and of MKL's threading and interface layers.
 _ROW_MAJOR, _NO_TRANS, _TRANS, _PACKED, _B_MATRIX = 101, 111, 112, 151, 162
 _SEQUENTIAL, _LP64 = 1, 0
-# Vector math within 1 ulp, denormals as zero (they are 5 to 60 times slower):
-# VML_LA | VML_FTZDAZ_ON | VML_ERRMODE_IGNORE
+# VML_LA | VML_FTZDAZ_ON | VML_ERRMODE_IGNORE: vector math is within 1 ulp, and takes denormals as zero, because
+# they are 5 to 60 times slower.
 _VML_MODE = 0x00000001 | 0x00280000 | 0x00000100
+# MKL asks for the rows of A when B is packed; all but tiny numbers of rows have the same layout.
+_PACKED_FOR_ROWS = 256
 
 _GEMM = [c_int] * 6 + [c_float, c_void_p, c_int, c_void_p, c_int, c_float, c_void_p, c_int]
 _VML = [c_int, c_void_p, c_void_p, c_uint64]
@@ -52,7 +55,7 @@ class _Version(ctypes.Structure):
 
 
 class Mkl:
-    """A checked library. Arrays are given by address; they must be C-contiguous along the last axis, float32."""
+    """A checked library. Arrays are given by address; they must be float32, and contiguous along the last axis."""
 
     def __init__(self, path: str) -> None:
         """Load and check the library at `path`; raises EngineError that says what is wrong with it."""
@@ -68,11 +71,11 @@ class Mkl:
         for name, (argtypes, restype) in SYMBOLS.items():
             function = getattr(self._lib, name)
             function.argtypes, function.restype = argtypes, restype
-        # These two count only before the first computation; another library in this process may have chosen already.
+        # Both settings count only before the first computation. Another library of this process may have chosen before.
         self._lib.MKL_Set_Threading_Layer(_SEQUENTIAL)
         if self._lib.MKL_Set_Interface_Layer(_LP64) & 1 != _LP64:
             raise EngineError(f"{path} is in use with 64-bit integers by another library of this process")
-        self.sgemm_compute = self._lib.cblas_sgemm_compute
+        self._sgemm_compute = self._lib.cblas_sgemm_compute
         self._sgemm, self._sgemm_batch = self._lib.cblas_sgemm, self._lib.cblas_sgemm_batch
         self._exp, self._cdf_norm, self._tanh = self._lib.vmsExp, self._lib.vmsCdfNorm, self._lib.vmsTanh
 
@@ -93,46 +96,42 @@ class Mkl:
         return text
 
     def single_threaded(self) -> None:
-        """Keep MKL on one thread for calls from this thread, also where another library has made it parallel."""
+        """Keep MKL on one thread for calls from this thread, even if another library has made it parallel."""
         self._lib.MKL_Set_Num_Threads_Local(1)
 
     def sgemm(self, m: int, n: int, k: int, a: int, lda: int, b: int, ldb: int, beta: float, c: int, ldc: int) -> None:
-        """C[m, n] = A[m, k] @ B[n, k].T + beta * C, matrices by address, rows ld* floats apart."""
+        """Compute C[m, n] = A[m, k] @ B[n, k].T + beta * C; a, b, c are addresses, rows lie ld* floats apart."""
         self._sgemm(_ROW_MAJOR, _NO_TRANS, _TRANS, m, n, k, 1.0, a, lda, b, ldb, beta, c, ldc)
 
     def pack_size(self, n: int, k: int) -> int:
-        """Bytes that `pack` needs for a B[n, k]."""
+        """Return how many bytes `pack` writes for a B[n, k]."""
         return self._lib.cblas_sgemm_pack_get_size(_B_MATRIX, _PACKED_FOR_ROWS, n, k)
 
-    def pack(self, n: int, k: int, b: int, into: int) -> None:
-        """Bring B[n, k] into MKL's own layout."""
-        self._lib.cblas_sgemm_pack(_ROW_MAJOR, _B_MATRIX, _TRANS, _PACKED_FOR_ROWS, n, k, 1.0, b, k, into)
+    def pack(self, n: int, k: int, b: int, packed: int) -> None:
+        """Write B[n, k] to `packed` in MKL's own layout; both are addresses."""
+        self._lib.cblas_sgemm_pack(_ROW_MAJOR, _B_MATRIX, _TRANS, _PACKED_FOR_ROWS, n, k, 1.0, b, k, packed)
 
     def sgemm_packed(
         self, m: int, n: int, k: int, a: int, lda: int, packed: int, beta: float, c: int, ldc: int
     ) -> None:
-        """C[m, n] = A[m, k] @ B.T + beta * C, with a packed B."""
-        self.sgemm_compute(_ROW_MAJOR, _NO_TRANS, _PACKED, m, n, k, a, lda, packed, n, beta, c, ldc)
+        """Compute what `sgemm` does, with a packed B."""
+        self._sgemm_compute(_ROW_MAJOR, _NO_TRANS, _PACKED, m, n, k, a, lda, packed, n, beta, c, ldc)
 
     def exp(self, n: int, x: int) -> None:
-        """X = exp(X) over n floats."""
+        """Compute x = exp(x), of n floats by address."""
         self._exp(n, x, x, _VML_MODE)
 
     def cdf_norm(self, n: int, x: int, y: int) -> None:
-        """Y = the normal distribution's cumulative function of X: GELU(x) = x * CdfNorm(x)."""
+        """Compute y = Φ(x), of n floats: the normal distribution's cumulative function; GELU(x) = x * Φ(x)."""
         self._cdf_norm(n, x, y, _VML_MODE)
 
     def tanh(self, n: int, x: int, y: int) -> None:
-        """Y = tanh(X)."""
+        """Compute y = tanh(x), of n floats."""
         self._tanh(n, x, y, _VML_MODE)
 
 
-# MKL asks for the rows of A when B is packed, and has one layout for all but tiny numbers of them.
-_PACKED_FOR_ROWS = 256
-
-
 class BatchedProducts:
-    """Many small products in one call, prepared once: groups of matrices of one shape, `cblas_sgemm_batch`."""
+    """Many small products in one call of `cblas_sgemm_batch`, prepared once. A group's matrices have one shape."""
 
     def __init__(self, mkl: Mkl, transpose_b: bool) -> None:
         self._mkl, self._transpose_b = mkl, transpose_b
@@ -142,7 +141,10 @@ class BatchedProducts:
     def add_group(
         self, shape: tuple[int, int, int], lds: tuple[int, int, int], triples: list[tuple[int, int, int]]
     ) -> None:
-        """Add products C[m, n] = A[m, k] @ B (B[n, k].T if transposed), as addresses (a, b, c)."""
+        """Add products C[m, n] = A[m, k] @ B[k, n], or B[n, k].T if transposed.
+
+        `shape` is (m, n, k), `lds` the floats from row to row of A, B and C, a triple the addresses of A, B and C.
+        """
         self._groups.append((*shape, *lds, len(triples)))
         for pointers, column in zip(self._pointers, zip(*triples, strict=True), strict=True):
             pointers.extend(column)
@@ -173,9 +175,9 @@ _loaded: Mkl | EngineError | None = None
 def load() -> Mkl:
     """Find MKL, check it, and keep it for the life of the process.
 
-    Looks at KUBERIAN_MKL (a file; nothing else is tried if it is set), `libkuberian_mkl.so` in the environment's lib
-    (scripts/link_mkl.py), the `mkl` wheel, the system's loader, /opt/intel/oneapi. Raises EngineError that names the
-    library that was refused, and why.
+    The places are, in order: KUBERIAN_MKL (a file; nothing else is tried if it is set), `libkuberian_mkl.so` in the
+    environment's lib (scripts/link_mkl.py), the `mkl` wheel, the system's loader, /opt/intel/oneapi.
+    Raises EngineError that names each refused library, and why it was refused.
     """
     global _loaded  # noqa: PLW0603 - one library per process: its settings are global too
     if _loaded is None:
@@ -218,7 +220,7 @@ def _candidates() -> Iterator[str]:
 
 
 def _wheel_files() -> list[Path]:
-    """Where pip put libmkl_rt, e.g. in a user install. Costs some 20 ms of imports, so it is asked late."""
+    """Return where pip put libmkl_rt, e.g. in a user install; asked late, because it imports for some 20 ms."""
     import importlib.metadata
 
     try:

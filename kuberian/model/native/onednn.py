@@ -1,7 +1,7 @@
 """oneDNN through ctypes: find the library, check it, describe memory, make primitives and run them.
 
-A primitive is a kernel that oneDNN generates for given shapes and types, with what happens to its result (GELU, a sum,
-a rounding to bytes) fused into it. The constants are those of oneDNN's C API, version 3
+A primitive is a kernel that oneDNN generates for given shapes and types. What happens to its result (GELU, a sum, a
+rounding to bytes) is fused into it. The constants are those of oneDNN's C API, version 3
 (https://oneapi-src.github.io/oneDNN/v3.2/group_dnnl_api.html). Every primitive runs on the calling thread.
 """
 
@@ -19,26 +19,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kuberian.errors import EngineError
-from kuberian.model.engines.buffers import aligned
+from kuberian.model.native.buffers import aligned
 from kuberian.model.native.library import first_usable
 
-# dnnl_data_type_t, and the NumPy type that holds it
+# The values of dnnl_data_type_t, and the NumPy type that holds each.
 BF16, F32, S8, U8 = 2, 3, 5, 6
 NUMPY_TYPES: dict[int, type] = {BF16: np.uint16, F32: np.float32, S8: np.int8, U8: np.uint8}
-# dnnl_alg_kind_t
+# The values of dnnl_alg_kind_t.
 RELU, TANH_GELU, ERF_GELU, EXP, LINEAR, MULTIPLY = 32, 43, 49, 42, 38, 131057
-# dnnl_cpu_isa_t, as bit sets: a CPU has an ISA if all its bits are set
+# The values of dnnl_cpu_isa_t are bit sets: a CPU has an ISA if it has all its bits.
 ISA_AVX512_VNNI, ISA_AVX512_BF16 = 0x6F, 0xEF
-# Arguments of primitives
+# The numbers of the arguments of primitives.
 SRC, DST, WEIGHTS, BIAS, SCALE, SHIFT, SCALES = 1, 17, 33, 41, 51, 52, 4096
 SRC_1, SCRATCHPAD = 2, 80
+# Further values: a propagation kind, normalization flags, a format tag, queries, and a scratchpad mode.
 _FORWARD_INFERENCE, _USE_SCALE_AND_SHIFT, _FORMAT_ANY = 96, 2 | 4, 1
 _QUERY_IMPLEMENTATION, _QUERY_WEIGHTS, _QUERY_SCRATCHPAD = 8, 131, 136
 _USER_SCRATCHPAD = 1
 
 
 def post_op_argument(index: int) -> int:
-    """Argument of the second operand of the index-th fused operation."""
+    """Return the number of the argument that is the second operand of the index-th fused operation."""
     return 32768 * (index + 1) | SRC_1
 
 
@@ -106,7 +107,7 @@ class OneDnn:
         self._lib.dnnl_memory_desc_get_size.restype = c_size_t
         self.isa = int(self._lib.dnnl_get_effective_cpu_isa())
         self._set_threads: Callable[[int], None] | None = None
-        with suppress(OSError):  # without libgomp it is another OpenMP, which OMP_NUM_THREADS governs
+        with suppress(OSError):  # without libgomp, oneDNN has another OpenMP, which OMP_NUM_THREADS governs
             self._set_threads = ctypes.CDLL("libgomp.so.1").omp_set_num_threads
         self.engine, self._stream = c_void_p(), c_void_p()
         self.single_threaded()
@@ -120,17 +121,17 @@ class OneDnn:
         return self._lib.dnnl_version().contents
 
     def single_threaded(self) -> None:
-        """Keep oneDNN's OpenMP on one thread for calls from this thread; the setting is a thread's own."""
+        """Keep oneDNN's OpenMP on one thread for calls from this thread; each thread has its own setting."""
         if self._set_threads:
             self._set_threads(1)
 
     def check(self, status: int) -> None:
-        """Turn a dnnl_status_t into an exception."""
+        """Raise EngineError unless this dnnl_status_t is success."""
         if status:
             raise EngineError(f"oneDNN {self.version} refused an operation (status {status})")
 
     def has(self, isa: int) -> bool:
-        """Whether the CPU, as far as oneDNN may use it (DNNL_MAX_CPU_ISA), has all of an ISA."""
+        """Tell whether the CPU, as far as oneDNN may use it (DNNL_MAX_CPU_ISA), has all of an ISA."""
         return self.isa & isa == isa
 
     # Memory
@@ -150,21 +151,22 @@ class OneDnn:
         return md
 
     def memory(self, array: NDArray, md: c_void_p, offset: int = 0) -> Memory:
-        """Memory object on an array, from its `offset`-th byte."""
+        """Make a memory object on an array, from its `offset`-th byte."""
         handle = c_void_p()
         self.check(self._lib.dnnl_memory_create(ctypes.byref(handle), md, self.engine, array.ctypes.data + offset))
         return Memory(handle, md, array)
 
     def array(self, array: NDArray, type_: int) -> Memory:
-        """Memory object on a contiguous array."""
+        """Make a memory object on a contiguous array."""
         return self.memory(array, self.descriptor(array.shape, type_))
 
     # Primitives
 
     def attributes(self, *post_ops: PostOp, scaled: Sequence[tuple[int, int]] = ()) -> c_void_p:
-        """Fuse operations behind a primitive; `scaled`: (argument, mask) of run-time scales, mask 0 for one number.
+        """Make attributes that fuse operations behind a primitive, and let it take its working memory from the caller.
 
-        The primitive is given its working memory (`Primitive.scratchpad_bytes`): oneDNN's own would be one for each.
+        `scaled`: (argument, mask) of each run-time scale; mask 0 is one number for all.
+        The caller gives the memory (`Primitive.scratchpad_bytes`), since oneDNN's own would be one for each primitive.
         """
         attributes, chain = c_void_p(), c_void_p()
         self.check(self._lib.dnnl_primitive_attr_create(ctypes.byref(attributes)))
@@ -185,14 +187,14 @@ class OneDnn:
 
     def matmul(self, src: c_void_p, weights: c_void_p, dst: c_void_p, bias: c_void_p | None = None,
                attributes: c_void_p | None = None) -> Primitive:  # fmt: skip
-        """dst = src @ weights + bias."""
+        """Make a kernel for dst = src @ weights + bias."""
         pd = c_void_p()
         create = self._lib.dnnl_matmul_primitive_desc_create
         self.check(create(ctypes.byref(pd), self.engine, src, weights, bias, dst, attributes))
         return Primitive(self, pd)
 
     def layer_norm(self, src: c_void_p, dst: c_void_p, epsilon: float, attributes: c_void_p) -> Primitive:
-        """dst = layer norm of src's rows, with scale and shift."""
+        """Make a kernel for dst = layer norm of src's rows, with scale and shift."""
         pd = c_void_p()
         create = self._lib.dnnl_layer_normalization_forward_primitive_desc_create
         self.check(
@@ -211,14 +213,14 @@ class OneDnn:
         return Primitive(self, pd)
 
     def multiply(self, a: c_void_p, b: c_void_p, dst: c_void_p, attributes: c_void_p) -> Primitive:
-        """dst = a * b; b may have axes of length 1."""
+        """Make a kernel for dst = a * b; b may have axes of length 1."""
         pd = c_void_p()
         create = self._lib.dnnl_binary_primitive_desc_create
         self.check(create(ctypes.byref(pd), self.engine, MULTIPLY, a, b, dst, attributes))
         return Primitive(self, pd)
 
     def reorder(self, src: c_void_p, dst: c_void_p, attributes: c_void_p | None = None) -> Primitive:
-        """dst = src, in another type or layout."""
+        """Make a kernel for dst = src, in another type or layout."""
         pd = c_void_p()
         create = self._lib.dnnl_reorder_primitive_desc_create
         self.check(create(ctypes.byref(pd), src, self.engine, dst, self.engine, attributes))
@@ -241,7 +243,7 @@ class Memory:
 
 
 class PostOp:
-    """Something fused behind a primitive."""
+    """An operation that is fused behind a primitive."""
 
     def __init__(self, kind: str, algorithm: int = 0, alpha: float = 0.0, beta: float = 0.0,
                  operand: c_void_p | None = None) -> None:  # fmt: skip
@@ -271,7 +273,7 @@ class Primitive:
         self.scratchpad_bytes: int = lib.dnnl_memory_desc_get_size(self.scratchpad_descriptor)
 
     def weights_descriptor(self) -> c_void_p:
-        """Layout that the weights must have."""
+        """Return the descriptor of the layout that the weights must have."""
         return c_void_p(self.library._lib.dnnl_primitive_desc_query_md(self._pd, _QUERY_WEIGHTS, 0))
 
     def bind(self, memories: dict[int, Memory]) -> Call:
@@ -285,8 +287,8 @@ _loaded: OneDnn | EngineError | None = None
 def load() -> OneDnn:
     """Find oneDNN, check it, and keep it for the life of the process.
 
-    Looks at KUBERIAN_ONEDNN (a file; nothing else is tried if it is set), the wheel `onednn-cpu-gomp`, the system's
-    loader. Raises EngineError that names the library that was refused, and why.
+    The places are, in order: KUBERIAN_ONEDNN (a file; nothing else is tried if it is set), the wheel
+    `onednn-cpu-gomp`, the system's loader. Raises EngineError that names each refused library, and why it was refused.
     """
     global _loaded  # noqa: PLW0603 - its primitive cache is the process's too
     if _loaded is None:

@@ -1,23 +1,25 @@
-"""What of a snapshot has no embedding yet. Apart from `embed`, which needs an encoder."""
+"""Passages without an embedding: what of a snapshot is still to be embedded under a model."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
 
+from kuberian.store.columns import from_column
+
 
 @dataclass(frozen=True, slots=True)
-class MissingOfFiles:
-    """What of a snapshot's files has no embedding: paths as they are stored, by hash, and a blob of each outline."""
+class FilePassages:
+    """Passages of a snapshot's files: its paths by the hash of their passage, and a blob for each outline."""
 
-    paths: dict[bytes, str | bytes]
+    paths: dict[bytes, str]
     outlines: list[int]
 
     def __bool__(self) -> bool:
         return bool(self.paths or self.outlines)
 
 
-def missing_of_files(connection: sqlite3.Connection, model_id: int, snapshot_id: int) -> MissingOfFiles:
+def of_files_without_embedding(connection: sqlite3.Connection, model_id: int, snapshot_id: int) -> FilePassages:
     """Return which of the snapshot's paths and outlines have no embedding."""
     paths = connection.execute(
         """
@@ -26,7 +28,8 @@ def missing_of_files(connection: sqlite3.Connection, model_id: int, snapshot_id:
           AND NOT EXISTS (SELECT 1 FROM embeddings WHERE passage = paths.passage AND model_id = ?)
         """,
         (snapshot_id, model_id),
-    ).fetchall()
+    )
+    by_hash = {passage: from_column(path) for passage, path in paths}
     outlines = connection.execute(
         """
         SELECT min(id) FROM blobs
@@ -35,21 +38,19 @@ def missing_of_files(connection: sqlite3.Connection, model_id: int, snapshot_id:
         GROUP BY outline ORDER BY 1
         """,
         (snapshot_id, model_id),
-    ).fetchall()
-    return MissingOfFiles(dict(paths), [blob_id for (blob_id,) in outlines])
+    )
+    return FilePassages(by_hash, [blob_id for (blob_id,) in outlines])
 
 
-def missing_passages(connection: sqlite3.Connection, model_id: int, snapshot_id: int) -> list[int]:
+def of_chunks_without_embedding(connection: sqlite3.Connection, model_id: int, snapshot_id: int) -> list[int]:
     """Return one chunk id for each passage of the snapshot without an embedding, in the order of the blobs."""
-    return [
-        row[0]
-        for row in connection.execute(
-            """
-            SELECT min(chunks.id) FROM chunks
-            WHERE blob_id IN (SELECT blob_id FROM snapshot_files WHERE snapshot_id = ?)
-              AND NOT EXISTS (SELECT 1 FROM embeddings WHERE passage = chunks.passage AND model_id = ?)
-            GROUP BY passage ORDER BY 1
-            """,
-            (snapshot_id, model_id),
-        )
-    ]
+    rows = connection.execute(
+        """
+        SELECT min(chunks.id) FROM chunks
+        WHERE blob_id IN (SELECT blob_id FROM snapshot_files WHERE snapshot_id = ?)
+          AND NOT EXISTS (SELECT 1 FROM embeddings WHERE passage = chunks.passage AND model_id = ?)
+        GROUP BY passage ORDER BY 1
+        """,
+        (snapshot_id, model_id),
+    )
+    return [chunk_id for (chunk_id,) in rows]

@@ -1,7 +1,7 @@
-"""Ruby's here-documents, as far as its grammar has to be kept from them.
+"""Ruby's here-documents: which files Ruby's grammar must not see.
 
-The scanner of tree-sitter-ruby 0.23.1 keeps the words of the open here-documents in a buffer of 1024 bytes and may
-write some bytes behind it, which ends the process (mended in the grammar's repository, but in no release yet).
+The scanner of tree-sitter-ruby 0.23.1 keeps the words of the open here-documents in a buffer of 1024 bytes. It may
+write some bytes behind it, which ends the process. This is mended in the grammar's repository, but in no release yet.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import re
 
 _OPENER = re.compile(rb"<<[~-]?(?:([\"'`])|([A-Za-z_]\w*))")
 _MAX_WORD = 200
+# Bytes of the words that may be open, with the scanner's notes on each. That is far below its buffer: the literals that
+# are open around them need room there too.
 _MAX_OPEN = 600
-"""Bytes of the words that may be open, with what the scanner notes of each: far below its buffer, which it shares with
-the literals that are open around them."""
 _NOTES = 8
 
 
 def are_short(data: bytes) -> bool:
-    """Whether all that could open a here-document in `data` has a short word, and few can be open at once."""
+    """Tell whether each possible here-document in `data` has a short word, and few of them can be open at once."""
     unclosed = on_line = last = 0
     lines = {line.strip() for line in data.split(b"\n")}
     for match in _OPENER.finditer(data):

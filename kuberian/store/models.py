@@ -1,0 +1,62 @@
+"""Models: the checkpoints that embeddings were made with, in one precision each."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from kuberian.store.columns import to_column
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A checkpoint in a precision. `path` is its folder, None for the bundled one."""
+
+    id: int
+    name: str
+    path: str | None
+    fingerprint: str
+    precision: str
+    dimension: int
+
+
+_QUERY = "SELECT models.id, models.name, models.path, fingerprint, precision, dimension FROM models"
+
+
+def get(connection: sqlite3.Connection, model_id: int) -> Model:
+    """Return a model by its id."""
+    return Model(*connection.execute(f"{_QUERY} WHERE id = ?", (model_id,)).fetchone())
+
+
+def everyone(connection: sqlite3.Connection) -> list[Model]:
+    """Return all models of the home."""
+    return [Model(*row) for row in connection.execute(f"{_QUERY} ORDER BY id")]
+
+
+def last_of(connection: sqlite3.Connection, root: str) -> Model | None:
+    """Return the model that the repository at a folder was indexed with last."""
+    row = connection.execute(
+        f"""
+        {_QUERY} JOIN snapshots ON models.id = snapshots.model_id JOIN repositories ON repository_id = repositories.id
+        WHERE repositories.path = ? ORDER BY indexed_at DESC LIMIT 1
+        """,
+        (to_column(root),),
+    ).fetchone()
+    return Model(*row) if row else None
+
+
+def put(
+    connection: sqlite3.Connection, name: str, path: str | None, fingerprint: str, precision: str, dimension: int
+) -> int:
+    """Return the id of a model, added if it is new, with the folder that its checkpoint is in now."""
+    connection.execute(
+        """
+        INSERT INTO models(name, path, fingerprint, precision, dimension) VALUES(?, ?, ?, ?, ?)
+        ON CONFLICT(fingerprint, precision) DO UPDATE SET path = excluded.path
+        """,
+        (name, path, fingerprint, precision, dimension),
+    )
+    row = connection.execute(
+        "SELECT id FROM models WHERE fingerprint = ? AND precision = ?", (fingerprint, precision)
+    ).fetchone()
+    return int(row[0])
