@@ -18,18 +18,23 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby, islice
 from math import log2
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from indexer import index
 from searcher import Searcher
-from searcher.evidence.features import CHUNK, FILE, Candidates
+from searcher.evidence.features import CHUNK, FILE, Candidates, _distinct_stems, candidates
+from searcher.evidence.lexical import weigh
+from searcher.evidence.stems import Stemmer
+from searcher.question import Question
 from searcher.ranking import Weights, fitted, rank
+from searcher.scope import Scope
 
 K = 10
 
@@ -165,13 +170,14 @@ def print_parts(queries: Sequence[Query], repositories: Path, home: Path) -> Non
     meaning = dict.fromkeys(("meaning_three", "meaning_mean", "meaning_path", "meaning_outline"), 1.0)
     all_weights = fitted()
     repeat = (all_weights.repeat, all_weights.repeat_later)
+    nearest = {"meaning": 1.0}
     tried: dict[str, Chooser] = {
         "reciprocal rank fusion": fused,
-        "words alone": Weights.of(words, {"words": 1.0}, *repeat),
-        "meaning alone": Weights.of(meaning, {"meaning": 1.0}, *repeat),
-        "words and meaning": Weights.of({**words, **meaning}, {"words": 1.0, "meaning": 1.0}, *repeat),
-        "all": all_weights,
-        **{f"without {name}": all_weights.without(name) for name in FILE},
+        "words alone": _and_words(Weights.of(words, {}, *repeat), 1.0),
+        "meaning alone": _and_words(Weights.of(meaning, nearest, *repeat), 0.0),
+        "words and meaning": _and_words(Weights.of({**words, **meaning}, nearest, *repeat), 1.0),
+        "all": _and_words(all_weights, 0.0),
+        **{f"without {name}": _and_words(all_weights.without(name), 0.0) for name in FILE},
     }
     found = rankings(queries, repositories, home, list(tried.values()))
     for name, scored in zip(tried, found, strict=True):
@@ -184,11 +190,28 @@ def rankings(
 ) -> list[dict[str, dict[str, float]]]:
     """Return the scores of every question under each of several rankings, from the same candidates."""
     found: list[dict[str, dict[str, float]]] = [{} for _ in tried]
-    for example in collect(queries, repositories, home):
-        for scored, choose in zip(found, tried, strict=True):
-            chosen = choose(example) if callable(choose) else example.best(choose)
-            scored[example.query["id"]] = scores(example.query, chosen)
+    with mock.patch("searcher.searcher.candidates", _candidates_with_words):
+        for example in collect(queries, repositories, home):
+            for scored, choose in zip(found, tried, strict=True):
+                chosen = choose(example) if callable(choose) else example.best(choose)
+                scored[example.query["id"]] = scores(example.query, chosen)
     return found
+
+
+def _candidates_with_words(
+    connection: Any, stemmer: Stemmer, vectors: Any, question: Question, embedded: Any, scope: Scope
+) -> Candidates:
+    """Collect candidates with one more feature of chunks, the last: the question's words in them (`Lexical.chunks`)."""
+    found = candidates(connection, stemmer, vectors, question, embedded, scope)
+    if not len(found.chunks):
+        return replace(found, chunk_features=np.empty((0, len(CHUNK) + 1), np.float32))
+    words = weigh(connection, list(_distinct_stems(stemmer, question.terms)), scope).chunks[found.chunks]
+    return replace(found, chunk_features=np.column_stack([found.chunk_features, words]))
+
+
+def _and_words(weights: Weights, worth: float) -> Weights:
+    """Return weights for candidates with words: the last feature of chunks is worth this much."""
+    return replace(weights, chunk=np.append(weights.chunk, np.float32(worth)))
 
 
 @dataclass(frozen=True)
@@ -228,7 +251,7 @@ Chooser = Weights | Callable[[Example], list[Found]]
 def fused(example: Example) -> list[Found]:
     """Return the best K chunks by plain reciprocal rank fusion of words and meaning, with the usual constant of 60."""
     total = np.zeros(len(example.places))
-    for column in (CHUNK.index("words"), CHUNK.index("meaning")):
+    for column in (-1, CHUNK.index("meaning")):
         order = np.argsort(-example.candidates.chunk_features[:, column], kind="stable")
         total[order] += 1 / (60 + 1 + np.arange(len(order)))
     return [example.places[at] for at in np.argsort(-total, kind="stable")[:K]]

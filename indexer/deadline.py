@@ -6,7 +6,7 @@ import time
 
 
 class Deadline:
-    """A moment some seconds from now; with None it never comes."""
+    """A moment some seconds from now. With None it never comes."""
 
     def __init__(self, seconds: float | None) -> None:
         self._end = None if seconds is None else time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""Why a file is in the index, and as what; or why it is not. Nothing is read from the home, or written to it."""
+"""Why a file is in the index, and as what, or why it is not. The home is neither read nor written."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from indexer.run import MAX_BYTES
 from indexer.source.verdict import Verdicts
 from kuberian.errors import RepositoryError
 from kuberian.git.repository import MISSING_OBJECT, MissingObjectError, Repository, TreeFile
+from kuberian.settings import expanded
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Explanation:
 
 def explain(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Explanation:
     """Say what becomes of a file in a working tree. Raises RepositoryError if it lies in no repository."""
-    file = Path(path).expanduser().absolute()
+    file = expanded(path).absolute()
     folder = file.parent
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
@@ -43,10 +44,10 @@ def explain(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Explana
             raise RepositoryError(f"{file} is not in a working tree")
         name = inside.relative_to(repository.root).as_posix()
         files = repository.files()
-        found = next((tree_file for tree_file in files if tree_file.path == name), None)
-        if found is None:
+        tree_file = next((each for each in files if each.path == name), None)
+        if tree_file is None:
             return Explanation(name, _why_unknown(repository, inside, name), None, [], [])
-        return _explain(repository, found, Verdicts(repository, files, max_bytes))
+        return _explain(repository, tree_file, Verdicts(repository, files, max_bytes))
     finally:
         repository.close()
 
@@ -69,12 +70,12 @@ def _explain(repository: Repository, file: TreeFile, verdicts: Verdicts) -> Expl
     if verdict.skipped:
         return Explanation(file.path, verdict.skipped, None, labels, [])
     try:
-        read = repository.read(file)
+        content = repository.read(file)
     except MissingObjectError:
         return Explanation(file.path, MISSING_OBJECT, None, labels, [])
-    if read is None:
+    if content is None:
         return Explanation(file.path, "gone", None, labels, [])
-    cut = cut_file(file.path, read[0])
+    cut = cut_file(file.path, content[0])
     return Explanation(file.path, cut.skipped, None if cut.skipped else cut.language, labels, cut.chunks)
 
 

@@ -1,4 +1,4 @@
-"""What an index run did, and what it says while it does it."""
+"""What an index run reports: its progress, and its counts at the end."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, Protocol
 class Progress(Protocol):
     """Called as work is done.
 
-    `phase` is "fetch" (git objects received), "words" (files read and cut) or "meaning" (passages embedded).
+    `phase` is "fetch" (git receives objects), "words" (files are read and cut) or "meaning" (passages are embedded).
     """
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Say that `done` of `total` objects, files or passages are through."""
+        """Take note that `done` of `total` objects, files or passages are done."""
 
 
 @dataclass(frozen=True)
 class IndexReport:
     """The counts of one index run.
 
-    `files_skipped` counts by reason. `passages_embedded` were computed in this run, `passages_reused` were known to
-    the home before; `coverage` is the share of the snapshot's chunks that have an embedding now.
+    `files_skipped` counts by reason. `passages_embedded` were embedded in this run, `passages_reused` in an earlier
+    one. `coverage` is the share of the snapshot's chunks that have an embedding now.
     """
 
     repository: str

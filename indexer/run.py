@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from indexer.deadline import Deadline
-from indexer.meaning.model import ModelChoice, choose_model, model_row, open_encoder
+from indexer.meaning.model import ModelChoice, choose_model, model_id_of, open_encoder
 from indexer.report import IndexReport, Progress
 from indexer.snapshot import SnapshotCounts, take_snapshot
 from kuberian.errors import UsageError
@@ -23,7 +23,7 @@ from kuberian.store.passages import of_files_without_embedding
 from kuberian.store.snapshots import Coverage
 from kuberian.store.vector_rows import are_behind
 
-# Files of more bytes are data far more often than code that anyone wrote.
+# A file of more bytes is mostly data, and hardly ever code that somebody wrote.
 MAX_BYTES = 1_000_000
 
 
@@ -42,16 +42,18 @@ def index(
 ) -> IndexReport:
     """Index a git repository: its working tree, or the tree at a `revision` (tag, branch or commit).
 
-    `path` is a folder, or an address that git can fetch from: then the home keeps a clone of it, brought up to date on
-    each run. Of a repository without a working tree HEAD is indexed, in the place of the HEAD that was indexed before.
-    Only what the home has never seen is cut and embedded. The work is committed as it is done, so the run may be ended
-    at any moment and the next one goes on. `model` is a checkpoint folder (default: the one that the repository was
-    indexed with, else the bundled one), `precision` one of "float32", "bfloat16", "int8", "auto" (default: likewise,
-    else "auto": the fastest that keeps the quality), `max_bytes` the largest file that is indexed (bytes), `budget` the
-    seconds after which the run ends, `meaning=False` ends it when the words can be searched, before anything is
-    embedded, and `wait` waits for another index run instead of refusing.
+    `path` is a folder, or an address that git can fetch from. Of an address the home keeps a clone, and brings it up to
+    date on each run. In a repository without a working tree, HEAD is indexed, and replaces the HEAD of the last run.
+    Only new content is cut and embedded. The work is committed as it is done, so the run may be ended at any moment,
+    and the next one goes on.
 
-    Raises RepositoryError, HomeError, CheckpointError, EngineError or UsageError; what was indexed before stays.
+    `model` is a checkpoint folder (default: the one of the repository's last run, else the bundled one). `precision` is
+    "float32", "bfloat16", "int8" or "auto", the fastest that keeps the quality (default: the one of the last run, else
+    "auto"). `max_bytes` is the size of the largest file to index. After `budget` seconds the run ends. With
+    `meaning=False` it ends when the words can be searched, before anything is embedded. With `wait` it waits for
+    another index run to end, instead of raising HomeError.
+
+    Raises RepositoryError, HomeError, CheckpointError, EngineError or UsageError. What was indexed before stays.
     """
     if max_bytes < 1:
         raise UsageError("the largest file to index must be at least 1 byte")
@@ -68,24 +70,24 @@ def index(
             check_words(connection)
             counts = take_snapshot(connection, repository, wanted, max_bytes, progress, deadline)
             if counts is None:
-                done = _Meaning()
+                embedding = _EmbeddingCounts()
             elif meaning:
-                done = _embed(connection, opened, counts, choice, progress, deadline)
+                embedding = _embed(connection, opened, counts, choice, progress, deadline)
             else:
-                done = _Meaning.of(snapshots.coverage(connection, counts.snapshot_id))
-            known = repositories.at_folder(connection, repository.root)
+                embedding = _EmbeddingCounts.of(snapshots.coverage(connection, counts.snapshot_id))
+            indexed = repositories.at_folder(connection, repository.root)
         return IndexReport(
-            repository=known.name if known else repositories.name_of(repository.root),
+            repository=indexed.name if indexed else repositories.name_of(repository.root),
             path=str(repository.root),
             revision=wanted.commit,
             head=wanted.commit or repository.head,
             files_indexed=counts.indexed if counts else 0,
             files_unchanged=counts.unchanged if counts else 0,
             files_skipped=counts.skipped if counts else {},
-            chunks=done.chunks,
-            passages_embedded=done.embedded,
-            passages_reused=done.reused,
-            coverage=done.coverage,
+            chunks=embedding.chunks,
+            passages_embedded=embedding.embedded,
+            passages_reused=embedding.reused,
+            coverage=embedding.coverage,
             seconds=round(time.monotonic() - started, 3),
         )
     finally:
@@ -93,8 +95,8 @@ def index(
 
 
 @dataclass(frozen=True, slots=True)
-class _Meaning:
-    """The second phase, counted. Before the first phase is through nothing of the snapshot is covered."""
+class _EmbeddingCounts:
+    """The counts of the second phase. All are 0 if the first phase is not done."""
 
     chunks: int = 0
     embedded: int = 0
@@ -102,7 +104,7 @@ class _Meaning:
     coverage: float = 0.0
 
     @classmethod
-    def of(cls, coverage: Coverage, embedded: int = 0) -> _Meaning:
+    def of(cls, coverage: Coverage, embedded: int = 0) -> _EmbeddingCounts:
         return cls(coverage.chunks, embedded, coverage.embeddings - embedded, coverage.share)
 
 
@@ -113,19 +115,19 @@ def _embed(
     choice: ModelChoice,
     progress: Progress | None,
     deadline: Deadline,
-) -> _Meaning:
+) -> _EmbeddingCounts:
     snapshot_id = counts.snapshot_id
-    if choice.known is not None:
-        coverage = snapshots.coverage(connection, snapshot_id, choice.known)
-        if coverage.share == 1 and not of_files_without_embedding(connection, choice.known, snapshot_id):
-            _use_model(connection, snapshot_id, choice.known, complete=True)
-            if are_behind(connection, home, choice.known):
-                _write_files(connection, home, choice.known)
-            return _Meaning.of(coverage)  # without loading a model, or NumPy
+    if choice.last_id is not None:
+        coverage = snapshots.coverage(connection, snapshot_id, choice.last_id)
+        if coverage.share == 1 and not of_files_without_embedding(connection, choice.last_id, snapshot_id):
+            _use_model(connection, snapshot_id, choice.last_id, complete=True)
+            if are_behind(connection, home, choice.last_id):
+                _write_files(connection, home, choice.last_id)
+            return _EmbeddingCounts.of(coverage)  # no model is loaded, nor NumPy
     from indexer.meaning.embed import embed_chunks, embed_files
 
     encoder = open_encoder(connection, home, snapshot_id, choice)
-    model_id = model_row(connection, encoder, choice.checkpoint)
+    model_id = model_id_of(connection, encoder, choice.checkpoint)
     _use_model(connection, snapshot_id, model_id, complete=False)
     embed_files(connection, encoder, model_id, snapshot_id, deadline)
     embedded = embed_chunks(connection, encoder, model_id, snapshot_id, progress, deadline)
@@ -133,7 +135,7 @@ def _embed(
     if coverage.share == 1:
         _use_model(connection, snapshot_id, model_id, complete=True)
     _write_files(connection, home, model_id)
-    return _Meaning.of(coverage, embedded)
+    return _EmbeddingCounts.of(coverage, embedded)
 
 
 def _use_model(connection: sqlite3.Connection, snapshot_id: int, model_id: int, *, complete: bool) -> None:

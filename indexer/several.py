@@ -16,10 +16,10 @@ from kuberian.store.home import Home
 
 
 def range_ends(revision: str) -> list[str]:
-    """Return the ends of a range as git writes it, `A..B` or `A...B` (an end left out is HEAD), or the revision."""
+    """Return the ends of a range, `A..B` or `A...B` (an end that is left out is HEAD), or the one revision."""
     for dots in ("...", ".."):
-        first, found, last = revision.partition(dots)
-        if found:
+        first, separator, last = revision.partition(dots)
+        if separator:
             return [first or "HEAD", last or "HEAD"]
     return [revision]
 
@@ -37,21 +37,21 @@ def index_several(
 ) -> list[IndexReport]:
     """Index the ends of a range of revisions, and all `tags` that match a glob, oldest first.
 
-    Takes what `index` takes and raises what it raises; the budget is for all of them together.
+    The other parameters and the errors are those of `index`. The budget is for all revisions together.
     """
-    ends = time.monotonic() + budget if budget is not None else None
+    deadline = time.monotonic() + budget if budget is not None else None
     folder = fetch(Home.at(home).mirrors, os.fspath(path), progress, wait) if is_address(path) else path
     names = range_ends(revision) if revision else []
     if tags is not None:
         repository = Repository(folder)
         try:
-            names += (found := repository.tags(tags))
+            names += (matching := repository.tags(tags))
         finally:
             repository.close()
-        if not found:
+        if not matching:
             raise RepositoryError(f"{repository.root} has no tag that matches {tags!r}: `git tag` lists them")
     reports = []
     for name in names:
-        left = None if ends is None else max(ends - time.monotonic(), 0.001)
-        reports.append(index(folder, home, name, progress=progress, budget=left, wait=wait, **options))
+        time_left = None if deadline is None else max(deadline - time.monotonic(), 0.001)
+        reports.append(index(folder, home, name, progress=progress, budget=time_left, wait=wait, **options))
     return reports

@@ -1,7 +1,7 @@
 """The first phase, words: a tree's files become blobs, and the snapshot is switched to them in one transaction.
 
-Blobs are committed in batches as they are cut. They belong to no snapshot until the end, so a search sees the snapshot
-before or after, never between; and a run that was killed finds its blobs again.
+Blobs are committed in batches as they are cut. They belong to no snapshot until the end, so a search sees the old
+snapshot or the new one, and nothing between. After a killed run, the next one finds the blobs again.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from kuberian.store.blobs import BlobStore, FileRows, KnownBlob
 from kuberian.store.connection import batches, transaction
 from kuberian.store.snapshots import SnapshotFile, SnapshotState
 
-# Files that are read, for each worker, before the first of them is written.
+# Files to read ahead for each worker, before the first of them is written.
 AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotCounts:
-    """The files of a snapshot, counted."""
+    """The counts of a snapshot's files."""
 
     snapshot_id: int
     indexed: int
@@ -51,10 +51,10 @@ def take_snapshot(
 ) -> SnapshotCounts | None:
     """Bring the snapshot of the working tree, or of a commit, up to date with its files.
 
-    Returns None if the time was up before; what was cut by then is kept for the next run. Raises RepositoryError if
-    there is no file at all; then nothing has changed.
+    Returns None if the time is up before that. The next run finds what was cut. Raises RepositoryError if there is no
+    file at all. Then nothing has changed.
     """
-    # Before the files: if HEAD moves meanwhile, the next look sees it.
+    # Read before the files: if HEAD moves meanwhile, the next check for changes sees it.
     head, branch = repository.head, repository.branch
     files = repository.files(wanted.commit)
     if not files:
@@ -65,9 +65,9 @@ def take_snapshot(
     if resolved is None:
         return None
     if wanted.commit is not None:
-        state = SnapshotState(wanted.commit, wanted.asked, wanted.commit, None, None)
+        state = SnapshotState(wanted.commit, wanted.by_name, wanted.commit, None, None)
     else:
-        state = SnapshotState(None, wanted.asked, head, branch, to_json(repository.dirty))
+        state = SnapshotState(None, wanted.by_name, head, branch, to_json(repository.dirty))
     with transaction(connection):
         repository_id = repositories.put(connection, repository.root, repository.remote)
         snapshot_id = snapshots.put(connection, repository_id, state)
@@ -86,7 +86,7 @@ def _resolve(
     progress: Progress | None,
     deadline: Deadline,
 ) -> list[SnapshotFile] | None:
-    """Return the files with their blobs, reading and cutting those that the home does not have; None if time is up."""
+    """Return the files with their blobs. Read and cut what the home does not have. None if the time is up."""
     verdicts = Verdicts(repository, files, max_bytes)
     resolved: dict[str, SnapshotFile] = {}
     unknown: list[tuple[TreeFile, Verdict]] = []
@@ -100,9 +100,9 @@ def _resolve(
     if unknown:
         before, total_bytes = len(resolved), sum(verdict.size for _, verdict in unknown)
         with Workers(total_bytes) as workers, batches(connection) as one_is_whole:
-            for done, cut in enumerate(_cut(blobs, repository, unknown, workers), 1):
-                if cut is not None:
-                    resolved[cut.path] = cut
+            for done, file_cut in enumerate(_cut(blobs, repository, unknown, workers), 1):
+                if file_cut is not None:
+                    resolved[file_cut.path] = file_cut
                 one_is_whole()
                 if progress is not None:
                     progress("words", before + done, len(files))
@@ -119,7 +119,7 @@ def _snapshot_file(file: TreeFile, verdict: Verdict, blob: KnownBlob | None) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Ahead:
-    """A file that was read: its object id, its size in bytes, and its rows to be, unless its blob is known."""
+    """A file that was read: its object id, its size in bytes, and its future rows, unless the home has its blob."""
 
     file: TreeFile
     verdict: Verdict
@@ -131,9 +131,9 @@ class _Ahead:
 def _cut(
     blobs: BlobStore, repository: Repository, files: list[tuple[TreeFile, Verdict]], workers: Workers
 ) -> Iterator[SnapshotFile | None]:
-    """Yield the files as they are in the snapshot, or None for one that went away meanwhile.
+    """Yield the files as they are in the snapshot, or None for a file that has gone meanwhile.
 
-    Some files are read ahead, so that no worker waits for another, or for the rows to be written.
+    Some files are read ahead, so that no worker waits for another worker, or until rows are written.
     """
     ahead: deque[_Ahead] = deque()
     for file, verdict in files:
@@ -146,17 +146,17 @@ def _cut(
             yield None
             continue
         data, oid = content
-        known = blobs.find(oid, verdict.hint)
-        ahead.append(_Ahead(file, verdict, oid, len(data), None if known else workers.cut(file.path, data)))
+        blob = blobs.find(oid, verdict.hint)
+        ahead.append(_Ahead(file, verdict, oid, len(data), None if blob else workers.cut(file.path, data)))
         if len(ahead) > AHEAD * workers.count:
             yield _written(blobs, ahead.popleft())
     while ahead:
         yield _written(blobs, ahead.popleft())
 
 
-def _written(blobs: BlobStore, cut: _Ahead) -> SnapshotFile:
-    blob = blobs.find(cut.oid, cut.verdict.hint)  # by now, where a file before it has the same content
+def _written(blobs: BlobStore, ahead: _Ahead) -> SnapshotFile:
+    blob = blobs.find(ahead.oid, ahead.verdict.hint)  # a file before it may have had the same content
     if blob is None:
-        assert cut.rows is not None
-        blob = blobs.add(cut.oid, cut.verdict.hint, cut.size, cut.rows.result())
-    return _snapshot_file(cut.file, cut.verdict, blob)
+        assert ahead.rows is not None
+        blob = blobs.add(ahead.oid, ahead.verdict.hint, ahead.size, ahead.rows.result())
+    return _snapshot_file(ahead.file, ahead.verdict, blob)

@@ -1,4 +1,4 @@
-"""Kuberian: semantic code search that you keep. This package is what the indexer and the searcher stand on."""
+"""Kuberian: semantic code search that you keep. The indexer and the searcher both build on this package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Encoder", "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    """Import the encoder when it is first asked for, so that `import kuberian` costs nothing."""
+    """Import the encoder when it is first used, so that `import kuberian` costs nothing."""
     if name == "Encoder":
         from kuberian.model.encoder import Encoder
 

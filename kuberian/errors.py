@@ -1,12 +1,12 @@
 """What can go wrong, as a small tree of exceptions.
 
-The command line turns each into one line on standard error and the exit status of its class; nothing else in
-Kuberian prints an error or ends the process.
+The command line turns each into one line on standard error, and the exit status of its class. Nothing else in Kuberian
+prints an error or ends the process.
 """
 
 
 class KuberianError(Exception):
-    """Base of every error that Kuberian raises on purpose: says what is wrong and what to do, in one line."""
+    """Base of every error that Kuberian raises on purpose. Its one line says what is wrong and what to do."""
 
     exit_status = 3
 
@@ -30,4 +30,4 @@ class CheckpointError(KuberianError):
 
 
 class EngineError(KuberianError):
-    """A numeric library that was asked for by name cannot be used."""
+    """A numeric library that the user named cannot be used."""

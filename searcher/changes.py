@@ -25,11 +25,11 @@ from kuberian.store.connection import database_errors
 from kuberian.store.home import Home
 from kuberian.store.snapshots import Snapshot
 
-# Longer than git takes for a hundred thousand files; what is asked of it must not hold a search up for good.
+# Longer than git takes for a hundred thousand files. A search must not wait for git for good.
 TIMEOUT_SECONDS = 5.0
 
-# What an index run costs beside the files, what a file costs and what its bytes do: as measured by
-# `python -m benchmarks.reindex`, a quarter of the passages being new. What it is wrong by, the budget cuts off.
+# What an index run costs: a fixed part, a part for each file, a part for each byte. `python -m benchmarks.reindex`
+# measured them with a quarter of the passages new. Where the estimate is too low, the run's budget ends the run.
 RUN_SECONDS = 0.3
 FILE_SECONDS = 0.01
 BYTE_SECONDS = 5e-6
@@ -37,7 +37,7 @@ BYTE_SECONDS = 5e-6
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is different from the index: the paths, sorted, and the bytes of those that still exist."""
+    """What differs from the index: the paths, sorted, and the bytes of the files that still exist."""
 
     paths: tuple[str, ...]
     size: int
@@ -49,31 +49,37 @@ class Changes:
 
 
 class Check:
-    """A look at a snapshot's working tree that goes on while something else is done."""
+    """Compares a snapshot's working tree with the disk: git works while the caller does something else. Close it."""
 
     def __init__(self, connection: sqlite3.Connection, snapshot: Snapshot) -> None:
         self._connection, self._snapshot, self.root = connection, snapshot, snapshot.root
-        self.embedded = snapshot.model_id is not None  # or begun to be
-        self._then: dict[str, Stamp] = {
+        self.embedded = snapshot.model_id is not None  # at least in part
+        self._indexed_stamps: dict[str, Stamp] = {
             path: tuple(stamp) if stamp else None for path, stamp in json.loads(snapshot.dirty or "{}").items()
         }
         self._started = time.monotonic()
         self._git = self._start(*STATUS)
 
     def changes(self) -> Changes | None:
-        """Return what is different from the snapshot, or None where git cannot say it in time."""
+        """Return what differs from the snapshot, or None where git cannot say it in time."""
         output = self._output(self._git)
         if output is None:
             return None
         status = parse_status(output)
-        now = stamps(self.root, [entry.path for entry in status.entries])
+        before, now = self._indexed_stamps, stamps(self.root, [entry.path for entry in status.entries])
         between = self._between(status.head)
         if between is None:
             return None
-        changed = {path for path, stamp in now.items() if path not in self._then or self._then[path] != stamp}
-        changed |= {path for path in self._then if path not in now and path not in between}
+        changed = {path for path, stamp in now.items() if path not in before or before[path] != stamp}
+        changed |= {path for path in before if path not in now and path not in between}
         changed |= {path for path, oid in between.items() if path not in now and not self._is_indexed(path, oid)}
         return Changes(tuple(sorted(changed)), sum(_size(self.root / path) for path in changed))
+
+    def close(self) -> None:
+        """End git, if nobody waited for its answer."""
+        if self._git is not None and self._git.returncode is None:
+            self._git.kill()
+            self._git.communicate()
 
     def _between(self, head: str) -> dict[str, str | None] | None:
         """Return the paths that differ between the indexed HEAD and the present one, with their object ids now."""
@@ -84,11 +90,11 @@ class Check:
         if output is None:
             return None
         fields = [os.fsdecode(field) for field in output.split(b"\0")]
-        found: dict[str, str | None] = {}
+        oids: dict[str, str | None] = {}
         for meta, path in zip(fields[0::2], fields[1::2], strict=False):
             oid, state = meta.split(" ")[3:5]
-            found[path] = None if state.startswith("D") else oid
-        return found
+            oids[path] = None if state.startswith("D") else oid
+        return oids
 
     def _is_indexed(self, path: str, oid: str | None) -> bool:
         return snapshots.indexed_as(self._connection, self._snapshot.id, path) == oid
@@ -114,9 +120,9 @@ class Check:
 
 @contextmanager
 def checking(home: str | os.PathLike[str] | None, repository: str | None) -> Iterator[Check | None]:
-    """Compare an indexed repository's working tree with the disk meanwhile; None where no working tree is indexed.
+    """Compare an indexed repository's working tree with the disk meanwhile. Yields None if no working tree is indexed.
 
-    `repository` is a name or folder, as for a search. Raises HomeError, RepositoryError or UsageError as that does.
+    `repository` is a name or folder, as for a search. Raises HomeError, RepositoryError or UsageError as a search does.
     """
     if repository is None:
         yield None
@@ -125,7 +131,11 @@ def checking(home: str | os.PathLike[str] | None, repository: str | None) -> Ite
     with closing(opened.reader()) as connection:
         with database_errors(opened):
             indexed = snapshots.worktree(connection, repositories.find(connection, repository).id)
-        yield Check(connection, indexed) if indexed else None
+        if indexed is None:
+            yield None
+            return
+        with closing(Check(connection, indexed)) as check:
+            yield check
 
 
 def _size(path: Path) -> int:

@@ -10,7 +10,7 @@ from kuberian.store.texts import lines_of
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Where a chunk's lines are now. `stale` says that they are no longer in the file as they were indexed."""
+    """Where a chunk's lines are now. `stale`: the file no longer has them as they were indexed."""
 
     start_line: int
     end_line: int
@@ -24,9 +24,9 @@ class WorkingFiles:
         self._lines: dict[tuple[Path, str], list[str] | None] = {}
 
     def locate(self, file: Path, encoding: str, indexed: list[str], start_line: int) -> Lines | None:
-        """Find the lines that were indexed at `start_line` in the file as it is now; None if the file is gone.
+        """Return where the lines that were indexed at `start_line` are in the file now; None if the file is gone.
 
-        Of several equal places the one nearest to the old is taken.
+        If the file has them several times, the place nearest to `start_line` is taken.
         """
         current = self._read(file, encoding)
         if current is None:

@@ -1,7 +1,7 @@
 """When something came and went: an answer followed through the indexed revisions of a repository.
 
-One search over all of them finds what answers best, whichever revision it is in. What has a name is then looked up by
-its name in each revision, what has none by its text; nothing is searched twice.
+One search over all revisions finds the best answers, whichever revision they are in. An answer with a name is then
+looked up by its name in each revision, one without a name by its text. Nothing is searched twice.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from searcher.results import Result
 from searcher.scope import EVERY_REVISION
 from searcher.searcher import Searcher
 
-# Results among which the different things are looked for: versions of one function follow each other closely.
+# Results to look through for different answers: the versions of one function stand close to each other.
 LOOKED_AT = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An indexed revision: a commit id, its tags and its date; for the working tree `revision` is None."""
+    """An indexed revision: a commit id, its tags and its date. `revision` is None for the working tree."""
 
     revision: str | None
     tags: tuple[str, ...]
@@ -48,8 +48,8 @@ class Moment:
 class Life:
     """Something that answers, and the moments at which it came, changed and went.
 
-    `came` is the first indexed revision that has it, `went` the first after the last one that does not, or None if it
-    is still there. `path` and `start_line` are its place when it was last seen; `score` is that of the search.
+    `came` is the first indexed revision that has it, and `last` the last one. `went` is the revision after `last`, or
+    None if it is still there. `path` and `start_line` are its place in `last`; `score` is its score in the search.
     """
 
     symbol: str | None
@@ -90,55 +90,59 @@ def when(
     `repository` may be left out where the home has only one. Raises what `Searcher.search` does.
     """
     with Searcher(home) as searcher, Readers(Home.at(home)) as readers, readers.lend() as reader, reader.one_state():
-        known = _repository(reader.connection, repository)
-        moments = _moments(reader.connection, known)
-        results = searcher.search(question, LOOKED_AT, known.path, language, path, EVERY_REVISION).results
+        chosen = _repository(reader.connection, repository)
+        moments = _moments(reader.connection, chosen)
+        results = searcher.search(question, LOOKED_AT, chosen.path, language, path, EVERY_REVISION).results
         lives = _lives(reader.connection, moments, results, k)
-    return History(question, known.name, tuple(moments.values()), tuple(lives))
+    return History(question, chosen.name, tuple(moments.values()), tuple(lives))
 
 
-def _repository(connection: sqlite3.Connection, asked: str | None) -> KnownRepository:
-    if asked is not None:
-        return repositories.find(connection, asked)
-    names = [known.name for known in repositories.everyone(connection)]
+def _repository(connection: sqlite3.Connection, name: str | None) -> KnownRepository:
+    if name is not None:
+        return repositories.find(connection, name)
+    names = [repository.name for repository in repositories.everyone(connection)]
     if len(names) > 1:
         raise UsageError(f"there are {len(names)} repositories in the home: name one with --repo ({', '.join(names)})")
     return repositories.find(connection, names[0] if names else "")
 
 
-def _moments(connection: sqlite3.Connection, known: KnownRepository) -> dict[int, Moment]:
+def _moments(connection: sqlite3.Connection, repository: KnownRepository) -> dict[int, Moment]:
     """Return the snapshots of a repository in the order of its history, the working tree last."""
-    indexed = snapshots.all_of(connection, known.id)
-    commits = _commits(known.root, [one.revision for one in indexed if one.revision])
-    found = [(one.id, commits.get(one.revision or "", Moment(one.revision, (), one.indexed_at))) for one in indexed]
+    indexed = snapshots.all_of(connection, repository.id)
+    commits = _commits(repository.root, [snapshot.revision for snapshot in indexed if snapshot.revision])
+    moments = {
+        snapshot.id: commits.get(snapshot.revision or "", Moment(snapshot.revision, (), snapshot.indexed_at))
+        for snapshot in indexed
+    }
 
-    def older(one: tuple[int, Moment], other: tuple[int, Moment]) -> int:
-        a, b = one[1], other[1]
+    def older(first: tuple[int, Moment], second: tuple[int, Moment]) -> int:
+        a, b = first[1], second[1]
         if a.revision is None or b.revision is None:
             return (a.revision is None) - (b.revision is None)
         if a.date != b.date:
             return -1 if a.date < b.date else 1
-        return -1 if _git(known.root, "merge-base", "--is-ancestor", a.revision, b.revision) is not None else 1
+        return -1 if _git(repository.root, "merge-base", "--is-ancestor", a.revision, b.revision) is not None else 1
 
-    return dict(sorted(found, key=cmp_to_key(older)))
+    return dict(sorted(moments.items(), key=cmp_to_key(older)))
 
 
 def _commits(root: Path, revisions: list[str]) -> dict[str, Moment]:
     """Return tags and dates (UTC, ISO 8601) of commits, as far as git still knows them."""
     if not revisions:
         return {}
-    output = _git(root, "log", "--no-walk=unsorted", "--ignore-missing", "--format=%H%x00%ct%x00%D", *revisions) or ""
-    found = {}
-    for line in output.splitlines():
+    options = ("--no-walk=unsorted", "--ignore-missing", "--no-show-signature", "--format=%H%x00%ct%x00%D")
+    output = _git(root, "log", *options, *revisions) or ""
+    moments = {}
+    for line in output.split("\n")[:-1]:  # not splitlines: a tag may have any of Unicode's other line ends in it
         commit, seconds, names = line.split("\0")
         date = datetime.fromtimestamp(int(seconds), timezone.utc).isoformat(timespec="seconds")
         tags = tuple(name.removeprefix("tag: ") for name in names.split(", ") if name.startswith("tag: "))
-        found[commit] = Moment(commit, tags, date)
-    return found
+        moments[commit] = Moment(commit, tags, date)
+    return moments
 
 
 def _git(root: Path, *command: str) -> str | None:
-    output = Git(root).ask(*command)  # None: no git, or the folder is gone; the index still answers
+    output = Git(root).ask(*command)  # None where git or the folder is gone: the index still answers
     return None if output is None else os.fsdecode(output)
 
 
@@ -153,12 +157,12 @@ class _Sighting:
 
 def _lives(connection: sqlite3.Connection, moments: dict[int, Moment], results: Iterable[Result], k: int) -> list[Life]:
     lives: list[Life] = []
-    seen: set[tuple[str | None, str, str]] = set()
+    listed: set[tuple[str | None, str, str]] = set()  # symbol, kind and path
     for result in results:
         sightings = _named(connection, moments, result) if result.symbol else _unnamed(connection, moments, result)
-        if (result.symbol, result.kind, result.path) in seen or not sightings:
+        if (result.symbol, result.kind, result.path) in listed or not sightings:
             continue
-        seen |= {(result.symbol, result.kind, sighting.path) for sighting in sightings.values()}
+        listed |= {(result.symbol, result.kind, sighting.path) for sighting in sightings.values()}
         lives.append(_life(moments, result, sightings))
         if len(lives) == k:
             break
@@ -184,13 +188,13 @@ def _life(moments: dict[int, Moment], result: Result, sightings: dict[int, _Sigh
 
 
 def _named(connection: sqlite3.Connection, moments: dict[int, Moment], result: Result) -> dict[int, _Sighting]:
-    """Find a thing by its name: at its path, else in a file that is called the same."""
-    found: dict[int, list[chunks.Sighting]] = {}
-    for seen in chunks.named(connection, result.symbol or "", result.kind):
-        if seen.snapshot_id in moments and seen.path.rpartition("/")[2] == result.path.rpartition("/")[2]:
-            found.setdefault(seen.snapshot_id, []).append(seen)
+    """Find a thing by its name: at its path, else in a file with the same name."""
+    places_by_snapshot: dict[int, list[chunks.Sighting]] = {}
+    for place in chunks.named(connection, result.symbol or "", result.kind):
+        if place.snapshot_id in moments and place.path.rpartition("/")[2] == result.path.rpartition("/")[2]:
+            places_by_snapshot.setdefault(place.snapshot_id, []).append(place)
     sightings = {}
-    for snapshot, places in found.items():
+    for snapshot, places in places_by_snapshot.items():
         path = result.path if any(place.path == result.path for place in places) else places[0].path
         here = [place for place in places if place.path == path]
         sightings[snapshot] = _Sighting(path, here[0].start_line, frozenset(place.passage for place in here))
@@ -199,13 +203,13 @@ def _named(connection: sqlite3.Connection, moments: dict[int, Moment], result: R
 
 def _unnamed(connection: sqlite3.Connection, moments: dict[int, Moment], result: Result) -> dict[int, _Sighting]:
     """Find a thing by its text, in the file at its path."""
-    starts: dict[int, int] = {}
+    starts: dict[int, int] = {}  # the line by blob; 0 where the text is not in it
     sightings = {}
-    for seen in blobs.at_path(connection, result.path):
-        if seen.blob_id not in starts:
-            text = "\n".join(blobs.text(connection, seen.blob_id).lines)
-            before, found, _ = text.partition(result.text)
-            starts[seen.blob_id] = before.count("\n") + 1 if found else 0
-        if seen.snapshot_id in moments and starts[seen.blob_id]:
-            sightings[seen.snapshot_id] = _Sighting(result.path, starts[seen.blob_id], frozenset())
+    for version in blobs.at_path(connection, result.path):
+        if version.blob_id not in starts:
+            text = "\n".join(blobs.text(connection, version.blob_id).lines)
+            before, match, _ = text.partition(result.text)
+            starts[version.blob_id] = before.count("\n") + 1 if match else 0
+        if version.snapshot_id in moments and starts[version.blob_id]:
+            sightings[version.snapshot_id] = _Sighting(result.path, starts[version.blob_id], frozenset())
     return sightings

@@ -1,4 +1,4 @@
-"""What answers share: large, never changed once made, kept within bounds, and forgotten when the index changes."""
+"""What answers share: scopes and vectors, kept within bounds, and forgotten when the index changes."""
 
 from __future__ import annotations
 
@@ -17,75 +17,88 @@ from searcher.scope import Filters, Scope
 # How long new embeddings of a running index run may stay unseen.
 FRESH_SECONDS = 5.0
 
-# Bytes of scopes that are kept: some 15 MB for a repository of 4,000 files and 30,000 chunks.
+# Bytes of scopes to keep. A repository of 4,000 files and 30,000 chunks takes some 15 MB.
 MOST_BYTES = 1 << 28
 
 
-class Memory:
+class Kept:
     """The scopes and vectors of one state of a home, for any number of threads.
 
-    Of the scopes those that were asked least recently go first, once all of them take more than `most_bytes`.
+    Once the scopes take more than `most_bytes`, the least recently used ones go first.
     """
 
-    def __init__(self, home: HomeFolder, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, home: HomeFolder, most_bytes: int) -> None:
         self._home, self._most_bytes = home, most_bytes
         self._lock, self._making = threading.Lock(), threading.Lock()
-        self._state: State | None = None
-        self._read_at = 0.0
-        self._scopes: OrderedDict[Filters, Scope] = OrderedDict()
+        self._scopes: OrderedDict[Filters, tuple[State, Scope]] = OrderedDict()  # each with the state that it shows
         self._vectors: dict[int, Vectors] = {}
 
     def scope(self, state: State, filters: Filters, make: Callable[[], Scope]) -> Scope:
-        """Return the scope of some filters in a state of the home, made if it is not known."""
-        self._be_at(state)
-        with self._lock:
-            if (known := self._scopes.get(filters)) is not None:
-                self._scopes.move_to_end(filters)
-                return known
-        with self._making:  # two threads that ask the same wait for one of them
-            with self._lock:
-                if (known := self._scopes.get(filters)) is not None:
-                    return known
-                at = self._state
+        """Return the scope of some filters for an answer from `state`, made if it is not kept."""
+        if (kept := self._kept_scope(state, filters)) is not None:
+            return kept
+        with self._making:  # of two threads with the same filters one makes the scope, and the other waits for it
+            if (kept := self._kept_scope(state, filters)) is not None:
+                return kept
             made = make()
             with self._lock:
-                if at == self._state:
-                    self._scopes[filters] = made
-                    while len(self._scopes) > 1 and sum(kept.size for kept in self._scopes.values()) > self._most_bytes:
-                        self._scopes.popitem(last=False)
+                self._scopes[filters] = state, made
+                while len(self._scopes) > 1 and self._bytes() > self._most_bytes:
+                    self._scopes.popitem(last=False)
             return made
 
     def vectors(self, connection: sqlite3.Connection, model_ids: tuple[int, ...]) -> dict[int, Vectors]:
-        """Return the vectors of some models."""
-        found: dict[int, Vectors] = {}
-        for model_id in model_ids:
-            with self._lock:
-                at, known = self._state, self._vectors.get(model_id)
-            if known is None:
-                dimension = models.get(connection, model_id).dimension
-                known = Vectors(connection, self._home, model_id, dimension)
-                with self._lock:
-                    if at == self._state:
-                        self._vectors[model_id] = known
-            found[model_id] = known
-        return found
+        """Return the vectors of some models, by model."""
+        if not self._vectors.keys() >= set(model_ids):
+            with self._making:
+                for model_id in model_ids:
+                    if model_id not in self._vectors:
+                        dimension = models.get(connection, model_id).dimension
+                        self._vectors[model_id] = Vectors(connection, self._home, model_id, dimension)
+        return {model_id: self._vectors[model_id] for model_id in model_ids}
 
-    def _be_at(self, state: State) -> None:
-        """Forget what was of another state, unless it may serve a moment longer.
+    def _bytes(self) -> int:
+        return sum(scope.size for _, scope in self._scopes.values())
 
-        An index run commits embeddings every other second. To read all chunks of a large repository anew for each would
-        cost more than the questions. Without a run, and when a snapshot changed, what is known never lasts.
+    def _kept_scope(self, state: State, filters: Filters) -> Scope | None:
+        with self._lock:
+            shown, scope = self._scopes.get(filters, (None, None))
+            if shown is None or not state.has_all_of(shown):  # an answer from before cannot look up newer embeddings
+                return None
+            self._scopes.move_to_end(filters)
+            return scope
+
+
+class Memory:
+    """What is kept of the newest state of a home, for any number of threads."""
+
+    def __init__(self, home: HomeFolder, most_bytes: int = MOST_BYTES) -> None:
+        self._home, self._most_bytes = home, most_bytes
+        self._lock = threading.Lock()
+        self._state: State | None = None
+        self._since = 0.0
+        self._kept = Kept(home, most_bytes)
+
+    def at(self, state: State) -> Kept:
+        """Return what is kept of a state of the home, or of one shortly before.
+
+        Use the same object for all of an answer: another thread may move on to another state meanwhile.
+
+        An index run commits embeddings every other second. To read all chunks of a large repository again for each
+        commit would cost more than the questions do. So during a run an older state may serve for `FRESH_SECONDS`, if
+        only embeddings are new. Without a run, or when a snapshot has changed, nothing older is used.
         """
         with self._lock:
-            if state == self._state:
-                return
-            if (
-                self._state is not None
-                and state.snapshots == self._state.snapshots
-                and time.monotonic() - self._read_at < FRESH_SECONDS
-                and self._home.is_being_written()
-            ):
-                return
-            self._scopes.clear()
-            self._vectors.clear()
-            self._state, self._read_at = state, time.monotonic()
+            if state != self._state and not self._may_serve(state):
+                self._kept = Kept(self._home, self._most_bytes)
+                self._state, self._since = state, time.monotonic()
+            return self._kept
+
+    def _may_serve(self, state: State) -> bool:
+        """Tell whether the state that is kept may still serve in the place of this newer one."""
+        return (
+            self._state is not None
+            and state.has_all_of(self._state)
+            and time.monotonic() - self._since < FRESH_SECONDS
+            and self._home.is_being_written()
+        )

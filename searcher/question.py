@@ -9,12 +9,12 @@ from kuberian.errors import UsageError
 from kuberian.store.texts import storable
 from kuberian.words import parts, word_set, words
 
-# A pasted stack trace or a page of an issue is a question; a pasted file is a mistake.
+# A pasted stack trace or a page of an issue is a question. A pasted file is a mistake.
 MAX_CHARACTERS = 32_000
-# Distinct words that full text is asked for. More only cost time: the encoder reads 256 word pieces too.
+# Distinct words to look up in full text. More only cost time: the encoder reads no more than 256 word pieces either.
 MAX_TERMS = 128
 
-# Words that a question is made of rather than about.
+# Words that tell nothing of what a question is about.
 STOPWORDS = word_set(
     """
     a about an and any anywhere are as at be been being but by can code could did do does doing done find for
@@ -29,10 +29,10 @@ _IDENTIFIER = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|->|#)[A-Za-z_~]\w*)*")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and what is asked of full text.
+    """A question and its words.
 
-    `terms` are the distinct words in lower case, identifiers whole and in parts; `identifiers` are the words that look
-    like names in code, as written; `is_identifier` tells whether such a name is the whole question.
+    `terms` are the distinct words in lower case, identifiers whole and in parts. `identifiers` are the words that look
+    like names in code, as written. `is_identifier` tells whether the whole question is such a name.
     """
 
     text: str
@@ -41,15 +41,15 @@ class Question:
     is_identifier: bool
 
     def about(self, repository: str) -> Question:
-        """Return the question without the words of the name of the one repository that is asked.
+        """Return the question without the name of the one repository that is searched.
 
-        "How does django route requests" is no other question than "how does it route requests" inside of Django, but
-        its name is in every other file. A question that would be left with less than two terms stays as it is.
+        Inside Django, "how does django route requests" asks the same as "how does it route requests", but every other
+        file has the word "django". A question that would keep fewer than two terms stays as it is.
         """
         name = {repository.lower(), *(part.lower() for part in words(repository))}
-        left = [word for word in self.text.split() if _bare(word) not in name]
-        rest = ask(" ".join(left)) if left else self
-        return rest if len(rest.terms) > 1 and not self.is_identifier else self
+        kept = [word for word in self.text.split() if _bare(word) not in name]
+        shorter = ask(" ".join(kept)) if kept else self
+        return shorter if len(shorter.terms) > 1 and not self.is_identifier else self
 
 
 def ask(text: str) -> Question:
@@ -59,8 +59,7 @@ def ask(text: str) -> Question:
         raise UsageError('the question is empty: ask for something, as in `kuberian search "where is auth"`')
     if len(text) > MAX_CHARACTERS:
         raise UsageError(f"the question has {len(text):,} characters: ask in at most {MAX_CHARACTERS:,}")
-    found = words(text)
-    terms = _distinct(found)
+    terms = _distinct(words(text))
     content = [term for term in terms if term not in STOPWORDS]
     single = bool(_IDENTIFIER.fullmatch(text))
     identifiers = (text,) if single else _identifiers(text)
@@ -68,22 +67,22 @@ def ask(text: str) -> Question:
 
 
 def _bare(word: str) -> str:
-    """Return a word in lower case without punctuation around it and without a genitive's s."""
+    """Return a word in lower case, without punctuation around it and without a final 's."""
     return word.lower().strip(".,;:!?()\"'`").removesuffix("'s")
 
 
-def _distinct(found: list[str]) -> list[str]:
+def _distinct(words_of_text: list[str]) -> list[str]:
     terms: dict[str, None] = {}
-    for word in found:
+    for word in words_of_text:
         terms[word.lower()] = None
-        inner = parts(word)
-        if len(inner) > 1:
-            terms.update((part.lower(), None) for part in inner)
+        parts_of_word = parts(word)
+        if len(parts_of_word) > 1:
+            terms.update((part.lower(), None) for part in parts_of_word)
     return list(terms)
 
 
 def _identifiers(text: str) -> tuple[str, ...]:
-    """Return the names in a sentence: those of several parts, or qualified."""
+    """Return the words of a sentence that look like names: of several parts, or qualified."""
     names = [
         name
         for name in _IDENTIFIER.findall(text)

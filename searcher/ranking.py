@@ -1,10 +1,12 @@
 """From candidates to an order: a linear model over files, and one over the chunks of a file.
 
-Both are conditional logit models (McFadden, 1974; over documents it is ListNet's loss, Cao et al., ICML 2007):
-exp(score) is proportional to how likely a file holds the answer, and a chunk of it is the answer. A file's best chunk
-stands for the file; a further chunk stands as far below as it is less likely, and more for each chunk of the file that
-is better: `repeat` among the first results, which show where to look, `repeat_later` after them.
-`benchmarks.fit_ranking` fits the weights, `searcher/weights.json` holds them with its report.
+Both are conditional logit models (McFadden, 1974). Over documents that is ListNet's loss (Cao et al., ICML 2007).
+exp(score) of a file is proportional to how likely it holds the answer; exp(score) of a chunk, to how likely it is the
+answer among the chunks of its file.
+
+The best chunk of a file has the file's score. A further chunk loses the difference of the two chunks' scores, and also
+a fixed amount for each better chunk of the file: `repeat` among the first results, which show where to look, and
+`repeat_later` after them. `benchmarks.fit_ranking` fits the weights. `searcher/weights.json` has them, with its report.
 """
 
 from __future__ import annotations
@@ -21,14 +23,16 @@ import numpy as np
 from kuberian.store.arrays import Floats
 from searcher.evidence.features import CHUNK, FILE, Candidates
 
-# The results that are for an overview, of different files if they can be; those after them are for reading on.
+# The first results give an overview, so they are of different files where possible. The later ones are to read on.
 FIRST = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each feature of a file [len(FILE)] and of a chunk [len(CHUNK)] is worth, and what a further chunk
-    of a file loses for each better one, among the first results and after them.
+    """What each feature of a file [len(FILE)] and of a chunk [len(CHUNK)] is worth.
+
+    `repeat` and `repeat_later` are what a chunk loses for each better chunk of its file, among the first results and
+    after them.
     """
 
     file: Floats
@@ -38,9 +42,9 @@ class Weights:
 
     @classmethod
     def of(cls, file: Mapping[str, float], chunk: Mapping[str, float], repeat: float, repeat_later: float) -> Weights:
-        """Return weights by the names of the features; what is not named is worth nothing.
+        """Return weights by the names of the features. A feature that is not named is worth nothing.
 
-        Raises ValueError for a name that no feature has.
+        Raises ValueError for a name that is no feature's.
         """
         if unknown := (file.keys() - set(FILE)) | (chunk.keys() - set(CHUNK)):
             raise ValueError(f"no such feature: {', '.join(sorted(unknown))}")
@@ -70,7 +74,7 @@ def fitted() -> Weights:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A chunk in its place: its position in the scope, the score, and what each feature gave to it."""
+    """A chunk of the ranking: its position in the scope, its score, and what each feature added to the score."""
 
     position: int
     score: float
@@ -78,7 +82,7 @@ class Ranked:
 
 
 def rank(candidates: Candidates, weights: Weights) -> Iterator[Ranked]:
-    """Yield the chunks of all candidate files, best first. Ties are ordered by position, always the same way."""
+    """Yield the chunks of all candidate files, best first. Equal scores are ordered by position."""
     file_scores = (candidates.file_features @ weights.file)[candidates.file_of]
     chunk_scores = candidates.chunk_features @ weights.chunk
     best = np.full(len(candidates.files), -np.inf, np.float32)
@@ -93,13 +97,13 @@ def rank(candidates: Candidates, weights: Weights) -> Iterator[Ranked]:
     head = np.lexsort((candidates.chunks, -among_first))[:FIRST]
     rest = np.lexsort((candidates.chunks, -later))
     rest = rest[~np.isin(rest, head)]
-    # A later chunk may have lost less than one among the first: its score is shown as no greater.
+    # A later chunk may have lost less than one of the first: its score is not shown as greater than theirs.
     scores = np.minimum.accumulate(np.concatenate([among_first[head], later[rest]]))
-    for at, score in zip(np.concatenate([head, rest]), scores.tolist(), strict=True):
-        why = _worth(candidates.file_features[candidates.file_of[at]], weights)
-        if score != file_scores[at]:
-            why["further_chunk"] = round(score - float(file_scores[at]), 3)
-        yield Ranked(int(candidates.chunks[at]), score, why)
+    for chunk, score in zip(np.concatenate([head, rest]), scores.tolist(), strict=True):
+        why = _worth(candidates.file_features[candidates.file_of[chunk]], weights)
+        if score != file_scores[chunk]:
+            why["further_chunk"] = round(score - float(file_scores[chunk]), 3)
+        yield Ranked(int(candidates.chunks[chunk]), score, why)
 
 
 def _worth(features: Floats, weights: Weights) -> dict[str, float]:

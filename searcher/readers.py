@@ -1,4 +1,6 @@
-"""Connections to a home for any number of threads: lent one at a time, and opened anew when the home is replaced."""
+"""Connections to a home for any number of threads: each is lent to one thread at a time, and opened anew when the home
+is replaced.
+"""
 
 from __future__ import annotations
 
@@ -17,21 +19,21 @@ from kuberian.store.meta import State
 
 
 class Reader:
-    """A connection that one thread at a time uses, to the database that the home had when it was opened.
+    """A connection to the database that the home has now. One thread uses it at a time.
 
     Raises HomeError if there is no home, or it is damaged or newer than this program.
     """
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._file = home.state()  # before it is opened: if it is replaced meanwhile, the next look finds out
+        self._file = home.state()  # before it is opened: if the file is replaced meanwhile, `is_of_the_past` sees it
         self.connection = home.reader()
         self._version: int | None = None
         self._state: State | None = None
 
     @contextmanager
     def one_state(self) -> Iterator[State]:
-        """See one state of the database for a whole answer; which one is what is yielded."""
+        """See one state of the database inside, for a whole answer. Yields that state."""
         with database_errors(self._home), one_state(self.connection):
             version = data_version(self.connection)
             if self._state is None or version != self._version:
@@ -41,15 +43,15 @@ class Reader:
     def is_of_the_past(self) -> bool:
         """Tell whether the home's database is another file than the one that is open, or was written over.
 
-        What an index run writes SQLite tells us. It shows in the file, too, once the log is taken over. Where the home
-        may not be written SQLite may have been told that nobody else writes: then any difference counts.
+        SQLite itself notices what an index run writes. The file changes too, when the run takes the log over into it.
+        In a home that may not be written, SQLite may have been told that nobody writes: then any difference counts.
         """
-        now, then = self._home.state(), self._file
-        if now is None or then is None or not now.is_same_file(then):
+        now, opened = self._home.state(), self._file
+        if now is None or opened is None or not now.is_same_file(opened):
             return True
         if self._home.may_write():
-            return _content(now) != _content(then) and not self._home.is_being_written()
-        return now != then
+            return _content(now) != _content(opened) and not self._home.is_being_written()
+        return now != opened
 
     def close(self) -> None:
         """Close the connection."""
@@ -61,7 +63,7 @@ def _content(file: FileState) -> tuple[int, int]:
 
 
 class Readers:
-    """The readers of a home. The one that was used last is lent first, so that one asker at a time needs one."""
+    """The readers of a home. The one that was used last is lent first, so one thread alone needs only one reader."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -79,7 +81,7 @@ class Readers:
 
     @contextmanager
     def lend(self) -> Iterator[Reader]:
-        """Lend a reader of the home as it is now. One that met an error of the home is not used again.
+        """Lend a reader of the home as it is now. After an error of the home the reader is not used again.
 
         Raises HomeError as `Reader` does.
         """
@@ -95,7 +97,7 @@ class Readers:
         self._give_back(reader)
 
     def close(self) -> None:
-        """Close all connections that nobody uses; the others when they are given back."""
+        """Close all connections that nobody uses. The others are closed when they are given back."""
         with self._lock:
             self._closed, idle, self._idle = True, self._idle, []
         for reader in idle:

@@ -10,12 +10,12 @@ from typing import Any
 class Result:
     """One chunk that answers, as the JSON of `kuberian search --json` has it.
 
-    `root` is the repository's folder and `path` relative to it; `start_line` and `end_line` are 1-based and inclusive;
-    `revision` is a commit id, or None for the working tree; `stale` says that the file changed since it was indexed and
-    the chunk's lines could not be found again in it; `labels` say what the file is besides code that runs: "test",
-    "example", "documentation", "vendored", "generated", "benchmark", "compatibility", "declaration"; `why` says what
-    each of `evidence.features.FILE` added to the score, the largest first, and last what a chunk that is not the best
-    of its file lost.
+    `root` is the repository's folder, and `path` is relative to it. `start_line` and `end_line` are 1-based and
+    inclusive. `revision` is a commit id, or None for the working tree. `stale` says that the file has changed since it
+    was indexed, and no longer has the chunk's lines. `labels` say what the file is besides code that runs: "test",
+    "example", "documentation", "vendored", "generated", "benchmark", "compatibility", "declaration". `why` says what
+    each feature of `evidence.features.FILE` added to the score, the largest first. If the chunk is not the best of its
+    file, the last entry says how much it lost by that.
     """
 
     rank: int

@@ -1,6 +1,6 @@
-"""What a question is asked of: the snapshots, and the files in them that the filters leave.
+"""Where a question looks for answers: the snapshots, and the files in them that the filters leave.
 
-Filters are applied before candidates are looked for, never to the best k afterwards.
+The filters are applied before candidates are looked for, never to the best k afterwards.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import numpy.typing as npt
 from kuberian.errors import RepositoryError, UsageError
 from kuberian.git.command import Git
 from kuberian.store import chunks, embeddings, models, repositories, snapshots
-from kuberian.store.arrays import Floats, Ids
+from kuberian.store.arrays import Floats, Ids, distinct
 from kuberian.store.blobs import languages as all_languages
 from kuberian.store.snapshots import Snapshot
 
 Positions = npt.NDArray[np.intp]
 
-# Positions that are kept of terms: 16 MB.
+# Positions of terms to keep for one scope: 16 MB.
 REMEMBERED = 1 << 21
 
-# What a chunk takes in eight arrays, those that are made later included, and a place of a file as an object with its
-# path and its share of arrays and lists.
+# Bytes that a scope takes for a chunk: eight arrays, of which some are made later. And for a place of a file: an object
+# with its path, and its share of arrays and lists.
 CHUNK_BYTES = 64
 PLACE_BYTES = 400
 
-# As `at`: all indexed revisions at once, and the working tree.
+# This as `at` means all indexed revisions at once, and the working tree.
 EVERY_REVISION = "*"
 
 
@@ -46,7 +46,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a blob is found: a path in a snapshot, and what the file is besides code that runs."""
+    """A place of a blob: a path in a snapshot, and what the file is besides code that runs."""
 
     snapshot: Snapshot
     path: str
@@ -55,9 +55,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class FileVectors:
-    """Two embeddings of every file in scope, zeros where there is none: of its path and of its outline.
+    """Two embeddings of each file in scope: of its path and of its outline. A file without one has zeros.
 
-    Each is float32 [files, dimension].
+    Both are float32 [files, dimension].
     """
 
     paths: Floats
@@ -66,7 +66,7 @@ class FileVectors:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Chunks with an embedding, by position, in the order of the embeddings' ids; `distinct` has each id once."""
+    """Positions of the chunks that have an embedding, in the order of its id. `distinct` has each id once."""
 
     chunks: Ids
     ids: Ids
@@ -75,7 +75,7 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """Positions of the chunks that have a term: anywhere, in a name, in a signature or docstring."""
+    """Positions of the chunks that have a term: anywhere, in a name, and in a signature or docstring."""
 
     anywhere: Positions
     named: Positions
@@ -83,39 +83,43 @@ class Postings:
 
 
 class KnownPostings:
-    """The postings of terms that were looked up, for the next question that has them, in any thread."""
+    """The postings of the terms of earlier questions, for the next question with the same term, in any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._of: dict[str, Postings] = {}
-        self._size = 0
+        self._by_term: dict[str, Postings] = {}
+        self._count = 0
+
+    @property
+    def size(self) -> int:
+        """The bytes that the positions take."""
+        return self._count * np.dtype(np.intp).itemsize
 
     def get(self, term: str) -> Postings | None:
-        """Return those of a term, or None if it has to be looked up."""
-        return self._of.get(term)
+        """Return the postings of a term, or None if they have to be looked up."""
+        return self._by_term.get(term)
 
-    def keep(self, term: str, found: Postings) -> None:
-        """Remember those of a term, and forget all others once they take much room."""
-        size = len(found.anywhere) + len(found.named) + len(found.described)
+    def keep(self, term: str, postings: Postings) -> None:
+        """Keep the postings of a term. If there is no room for them, forget all others."""
+        count = len(postings.anywhere) + len(postings.named) + len(postings.described)
         with self._lock:
-            if self._size + size > REMEMBERED:
-                self._of.clear()
-                self._size = 0
-            self._of[term] = found
-            self._size += size
+            if self._count + count > REMEMBERED:
+                self._by_term.clear()
+                self._count = 0
+            self._by_term[term] = postings
+            self._count += count
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The files and chunks that may answer; a file is a blob at its first place.
+    """The files and chunks that may answer. A file is a blob at its first place.
 
-    Files and chunks are known by their position here: `blobs` [files] and `chunks` [chunks] are their ids, ascending;
-    `file_of` [chunks] is the position of a chunk's file, and `sizes` [files] counts a file's chunks. `places` are, per
-    file, its paths in order, `path_ids` [files] the id of the first, and `folder_of` [files] numbers their folders.
-    `embeddings` [chunks] are the ids of the chunks' embeddings under the model of the file's snapshot, 0 where there is
-    none, and `later_part` [chunks] tells of chunks that they are not the head of their definition. `models` are the ids
-    of the snapshots' models, and `model_of` [files] which of them is a file's (0: none yet). `vectors` are the files',
-    by model. `paths` are the first places' paths.
+    A position is an index into these arrays. Of files: `blobs` are their ids, ascending; `places` their places, in
+    order; `path_ids` and `paths` are of the first places; `sizes` counts their chunks; `model_of` is the id of the
+    model of their snapshot (0: none yet); `folder_of` numbers their folders. Of chunks: `chunks` are their ids,
+    ascending; `file_of` is the position of their file; `embeddings` are the ids of their embeddings under the model of
+    their file (0: none); `later_part` says which are not the head of their definition. `models` are the ids of all
+    models, and `vectors` the embeddings of the files, by model.
     """
 
     blobs: Ids
@@ -133,23 +137,24 @@ class Scope:
     repositories: tuple[str, ...]
     paths: frozenset[str]
     _embedded: dict[int, Embedded] = field(default_factory=dict)
-    references: dict[str, int] = field(default_factory=dict)  # `lexical.references` of names that were looked up
+    references: dict[str, int] = field(default_factory=dict)  # what `lexical.references` said, by name
     postings: KnownPostings = field(default_factory=KnownPostings)
 
     def embedded(self, model_id: int) -> Embedded:
-        """Return the chunks' embeddings under a model. Remembered: every question needs them."""
+        """Return the chunks' embeddings under a model. They are kept, as every question needs them."""
         if model_id not in self._embedded:
             chunks = np.flatnonzero((self.embeddings > 0) & (self.model_of[self.file_of] == model_id))
             chunks = chunks[np.argsort(self.embeddings[chunks], kind="stable")]
             ids = self.embeddings[chunks]
-            self._embedded[model_id] = Embedded(chunks, ids, np.unique(ids))
+            self._embedded[model_id] = Embedded(chunks, ids, distinct(ids))
         return self._embedded[model_id]
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes."""
+        """The bytes that it takes, about."""
         vectors = sum(both.paths.nbytes + both.outlines.nbytes for both in self.vectors.values())
-        return CHUNK_BYTES * len(self.chunks) + PLACE_BYTES * sum(map(len, self.places)) + vectors
+        places = sum(map(len, self.places))
+        return CHUNK_BYTES * len(self.chunks) + PLACE_BYTES * places + vectors + self.postings.size
 
     @property
     def coverage(self) -> float:
@@ -157,30 +162,30 @@ class Scope:
         return float(np.count_nonzero(self.embeddings)) / len(self.chunks) if len(self.chunks) else 1.0
 
 
-def asked_snapshots(connection: sqlite3.Connection, filters: Filters) -> list[Snapshot]:
-    """Return the snapshots that the filters name: one per repository, or all of them for `EVERY_REVISION`.
+def chosen_snapshots(connection: sqlite3.Connection, filters: Filters) -> list[Snapshot]:
+    """Return the snapshots that the filters name: one for each repository, or all of them for `EVERY_REVISION`.
 
     Raises RepositoryError if there is no such repository or revision in the home.
     """
-    wanted = repositories.find(connection, filters.repository).id if filters.repository is not None else None
-    known = snapshots.all_of(connection, wanted)
+    repository_id = repositories.find(connection, filters.repository).id if filters.repository is not None else None
+    indexed = snapshots.all_of(connection, repository_id)
     if filters.at == EVERY_REVISION:
-        return known
+        return indexed
     if filters.at is not None:
-        known = [one for one in known if one.revision is not None and _is_revision(filters.at, one)]
-        if not known:
+        indexed = [each for each in indexed if each.revision is not None and _is_revision(filters.at, each)]
+        if not indexed:
             raise RepositoryError(
                 f"revision {filters.at!r} is not indexed: run `kuberian index PATH --rev {filters.at}` first"
             )
     first_of: dict[int, Snapshot] = {}
-    for snapshot in known:
+    for snapshot in indexed:
         first_of.setdefault(snapshot.repository_id, snapshot)
     return list(first_of.values())
 
 
 def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
-    """Collect the files and chunks that may answer under the filters. Raises as `asked_snapshots` does."""
-    chosen = asked_snapshots(connection, filters)
+    """Collect the files and chunks that may answer under the filters. Raises what `chosen_snapshots` raises."""
+    chosen = chosen_snapshots(connection, filters)
     files = dict(sorted(_files(connection, chosen, filters).items()))
     model_of = [file.places[0].snapshot.model_id or 0 for file in files.values()]
     table = chunks.of_blobs(connection, zip(files, model_of, strict=True))
@@ -188,8 +193,8 @@ def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
     path_ids: Ids = np.array([file.path_id for file in files.values()], np.int64)
     file_of = np.searchsorted(blobs, table.blobs)
     used_models = tuple(sorted(set(model_of) - {0}))
-    of_files = [file.places[0].path.rpartition("/")[0] for file in files.values()]
-    folders: dict[str, int] = {}
+    folders = [file.places[0].path.rpartition("/")[0] for file in files.values()]
+    folder_numbers: dict[str, int] = {}
     return Scope(
         blobs=blobs,
         places=[file.places for file in files.values()],
@@ -200,7 +205,7 @@ def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
         file_of=file_of,
         embeddings=table.embeddings,
         later_part=table.later_part,
-        folder_of=np.array([folders.setdefault(folder, len(folders)) for folder in of_files], np.int64),
+        folder_of=np.array([folder_numbers.setdefault(folder, len(folder_numbers)) for folder in folders], np.int64),
         models=used_models,
         vectors={model_id: _file_vectors(connection, model_id, path_ids, blobs) for model_id in used_models},
         repositories=tuple(snapshot.repository for snapshot in chosen),
@@ -216,14 +221,14 @@ class _File:
 
 def _files(connection: sqlite3.Connection, chosen: list[Snapshot], filters: Filters) -> dict[int, _File]:
     """Return the files that the filters leave, by blob."""
-    wanted = _path_filter(filters.path)
+    is_wanted = _path_filter(filters.path)
     languages = None if filters.language is None else _known_languages(connection, filters.language)
     files: dict[int, _File] = {}
     for snapshot in chosen:
-        for indexed in sorted(snapshots.files(connection, snapshot.id), key=lambda one: (one.path, one.blob_id)):
+        for indexed in sorted(snapshots.files(connection, snapshot.id), key=lambda file: (file.path, file.blob_id)):
             if languages and indexed.language not in languages:
                 continue
-            if wanted is None or wanted(indexed.path):
+            if is_wanted is None or is_wanted(indexed.path):
                 file = files.setdefault(indexed.blob_id, _File(indexed.path_id, []))
                 file.places.append(Place(snapshot, indexed.path, frozenset(indexed.labels.split())))
     return files
@@ -237,20 +242,20 @@ def _file_vectors(connection: sqlite3.Connection, model_id: int, path_ids: Ids, 
     )
 
 
-def _known_languages(connection: sqlite3.Connection, asked: str) -> set[str]:
-    names = {name.strip().lower() for name in asked.split(",") if name.strip()}
-    known = all_languages(connection)
-    unknown = names - known
+def _known_languages(connection: sqlite3.Connection, option: str) -> set[str]:
+    names = {name.strip().lower() for name in option.split(",") if name.strip()}
+    indexed = all_languages(connection)
+    unknown = names - indexed
     if unknown or not names:
         raise UsageError(
-            f"nothing is indexed in the language {', '.join(sorted(unknown)) or asked!r}: "
-            f"there is {', '.join(sorted(known)) or 'none'}"
+            f"nothing is indexed in the language {', '.join(sorted(unknown)) or option!r}: "
+            f"there is {', '.join(sorted(indexed)) or 'none'}"
         )
     return names
 
 
 def _path_filter(pattern: str | None) -> Callable[[str], bool] | None:
-    """Return a test for paths: gitignore's patterns, which may be several, separated by commas."""
+    """Return a test for paths, from one or more patterns as in .gitignore, with commas between."""
     if pattern is None:
         return None
     import pathspec
@@ -262,12 +267,12 @@ def _path_filter(pattern: str | None) -> Callable[[str], bool] | None:
     return spec.match_file
 
 
-def _is_revision(asked: str, snapshot: Snapshot) -> bool:
-    """Tell whether `asked` names the commit of a snapshot: its id, a start of it, or what git resolves to it."""
+def _is_revision(name: str, snapshot: Snapshot) -> bool:
+    """Tell whether a name is that of a snapshot's commit: its id, a start of its id, or a name that git resolves."""
     commit = snapshot.revision or ""
-    if commit == asked or (len(asked) >= 7 and commit.startswith(asked)):
+    if commit == name or (len(name) >= 7 and commit.startswith(name)):
         return True
-    if asked.startswith("-"):
+    if name.startswith("-") or "\0" in name:
         return False
-    found = Git(snapshot.root).ask("rev-parse", "--verify", "--quiet", f"{asked}^{{commit}}")
-    return found is not None and found.decode().strip() == commit
+    resolved = Git(snapshot.root).ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    return resolved is not None and resolved.decode().strip() == commit

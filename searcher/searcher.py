@@ -29,10 +29,10 @@ from searcher.readers import Reader, Readers
 from searcher.results import Result, SearchResults
 from searcher.scope import Filters, Scope, scope
 
-# How often a question is asked again because the home was replaced while it was answered.
+# How often a question is asked again, if the home was replaced while it was answered.
 ASKED_AGAIN = 2
 
-# More results than anyone reads; ranking has seen hundreds of chunks by then.
+# More results than anyone reads: ranking has put hundreds of chunks in order by then.
 MOST_RESULTS = 200
 
 # Below this cosine, and with no word in common, a chunk has nothing to do with the question.
@@ -41,7 +41,7 @@ MIN_COSINE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a question is asked of, in one state of the home, through a connection of one thread.
+    """What one question is answered from: one state of the home, through the connection of one thread.
 
     `vectors` are by model.
     """
@@ -55,9 +55,9 @@ class View:
 class Searcher:
     """Answers questions from a home. Use it from any number of threads.
 
-    They share the model, the vectors and what is searched; each has a connection of its own while it asks. Every new
-    index run is seen, and a home that is deleted, made anew or replaced. `weights` are other ones to rank with than
-    those that come with the program. Raises HomeError if there is no home, or it is damaged or newer than this program.
+    The threads share the model, the vectors and the scopes; each question has a connection of its own. Every new index
+    run is seen, and so is a home that is deleted, made anew or replaced. `weights` are for ranking (default: the ones
+    that come with the program). Raises HomeError if there is no home, or it is damaged or newer than this program.
     """
 
     def __init__(self, home: str | os.PathLike[str] | None = None, weights: Weights | None = None) -> None:
@@ -94,29 +94,29 @@ class Searcher:
 
         `repository` is a name or a folder, `language` one or more languages (commas between), `path` one or more
         gitignore-style globs, `at` an indexed tag, branch or commit instead of the working tree ("*": all of them).
-        They narrow down what is searched, before the best are chosen. The results for a smaller `k` are the first ones
-        of a larger.
+        They narrow down what is searched before the best are chosen. A smaller `k` gives the first results of a larger
+        one.
 
         Raises UsageError for a question or option that makes no sense, RepositoryError for a repository or revision
         that is not indexed, HomeError where the home is damaged or gone.
         """
-        asked = ask(question)
+        parsed = ask(question)
         if not 1 <= k <= MOST_RESULTS:
             raise UsageError(f"-k must be from 1 to {MOST_RESULTS}, not {k}")
         filters = Filters(repository, language, path, at)
         for _ in range(ASKED_AGAIN):
             with self._readers.lend() as reader:
                 try:
-                    found = self._answer(reader, asked, k, filters)
+                    answer = self._answer(reader, parsed, k, filters)
                 except (sqlite3.DatabaseError, HomeError):
                     if not reader.is_of_the_past():
                         raise
                     continue
                 if not self._home.may_write() and reader.is_of_the_past():
                     continue  # it may have been written while it was read
-                return found
+                return answer
         with self._readers.lend() as reader:
-            return self._answer(reader, asked, k, filters)
+            return self._answer(reader, parsed, k, filters)
 
     def candidates(
         self,
@@ -126,7 +126,7 @@ class Searcher:
         path: str | None = None,
         at: str | None = None,
     ) -> tuple[Candidates, Scope]:
-        """Return what ranking would choose from, with its features: what weights are fitted to. Raises as `search`."""
+        """Return the candidates of a question with their features, to fit weights to. Raises what `search` raises."""
         with self._readers.lend() as reader, reader.one_state() as state:
             view = self._view(reader, state, Filters(repository, language, path, at))
             return self._candidates(view, ask(question)), view.scope
@@ -143,11 +143,11 @@ class Searcher:
     def _answer(self, reader: Reader, question: Question, k: int, filters: Filters) -> SearchResults:
         with reader.one_state() as state:
             view = self._view(reader, state, filters)
-            chosen = self._candidates(view, question)
+            choice = self._candidates(view, question)
             results: list[Result] = []
-            if chosen.found or chosen.best_cosine >= MIN_COSINE:
+            if choice.found or choice.best_cosine >= MIN_COSINE:
                 files = WorkingFiles()
-                for ranked in rank(chosen, self._weights):
+                for ranked in rank(choice, self._weights):
                     if len(results) == k:
                         break
                     result = _result(len(results) + 1, ranked, view, files)
@@ -157,15 +157,16 @@ class Searcher:
 
     def _view(self, reader: Reader, state: State, filters: Filters) -> View:
         connection = reader.connection
-        found = self._memory.scope(state, filters, lambda: scope(connection, filters))
-        vectors = self._memory.vectors(connection, found.models)
-        return View(connection, Stemmer(connection, self._stems), found, vectors)
+        kept = self._memory.at(state)
+        searched = kept.scope(state, filters, lambda: scope(connection, filters))
+        vectors = kept.vectors(connection, searched.models)
+        return View(connection, Stemmer(connection, self._stems), searched, vectors)
 
     def _candidates(self, view: View, question: Question) -> Candidates:
-        of = view.scope.repositories
-        about = question.about(of[0]) if len(of) == 1 else question
-        embedded = self.embed(view, about.text)
-        return candidates(view.connection, view.stemmer, view.vectors, about, embedded, view.scope)
+        repositories = view.scope.repositories
+        shorter = question.about(repositories[0]) if len(repositories) == 1 else question
+        embedded = self.embed(view, shorter.text)
+        return candidates(view.connection, view.stemmer, view.vectors, shorter, embedded, view.scope)
 
     def _encoder(self, view: View, model_id: int) -> Encoder:
         model = models.get(view.connection, model_id)
@@ -177,7 +178,7 @@ class Searcher:
 
 
 def _result(rank: int, ranked: Ranked, view: View, files: WorkingFiles) -> Result | None:
-    """Return the result for the first of a file's places that still exists, or None if they are all gone."""
+    """Return the result at the first place of the file that still exists, or None if all of them are gone."""
     file = int(view.scope.file_of[ranked.position])
     text = blobs.text(view.connection, int(view.scope.blobs[file]))
     head = chunks.head(view.connection, int(view.scope.chunks[ranked.position]))
@@ -210,11 +211,11 @@ def _result(rank: int, ranked: Ranked, view: View, files: WorkingFiles) -> Resul
 
 
 def _question_encoder(model: Model) -> Encoder:
-    """Return an encoder for questions: in the precision of the chunks, if that is int8 and this machine has it.
+    """Return an encoder for questions: int8 if the chunks are int8 and this machine has it, else float32.
 
-    int8 embeds a question in a fifth of the time, and its cosine to float32 is 0.999 (docs/encoder.md). Of float32
-    MKL's is ready soonest: it needs no kernels made for the question's length first. Raises CheckpointError where the
-    checkpoint is not the model's any more.
+    int8 embeds a question in a fifth of the time, and its cosine to float32 is 0.999 (docs/encoder.md). In float32, MKL
+    is ready first: it need not make kernels for the question's length. Raises CheckpointError if the checkpoint is no
+    longer the one that the model was made from.
     """
     encoder = _fastest_encoder(model)
     if encoder.fingerprint != model.fingerprint:

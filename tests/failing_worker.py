@@ -6,12 +6,13 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 from indexer.chunking import worker
 from indexer.chunking.cutting import FileRows, rows
 
 
-def misfortune(path: str, data: bytes, *, by_grammar: bool) -> FileRows:
+def misfortune(path: str, data: bytes, *, by_grammar: bool, **options: Any) -> FileRows:
     name = Path(path).name
     if (name.startswith("crash") and by_grammar) or name.startswith("hopeless"):
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -27,7 +28,7 @@ def misfortune(path: str, data: bytes, *, by_grammar: bool) -> FileRows:
     if name.startswith("print"):
         print("a library's chatter", flush=True)
         os.write(1, b"and that of native code\n")
-    return rows(path, data, by_grammar=by_grammar)
+    return rows(path, data, by_grammar=by_grammar, **options)
 
 
 def main() -> None:

@@ -11,7 +11,9 @@ import pytest
 from indexer import index
 from kuberian.errors import HomeError
 from kuberian.store.home import Home
+from kuberian.store.schema import migrations
 from kuberian.store.status import status
+from kuberian.store.version import SCHEMA_VERSION
 from searcher import Searcher
 from tests.conftest import Run
 from tests.sdists import commit_all, git
@@ -106,3 +108,9 @@ def test_full_text_is_sound_after_much_came_and_went(repository: Path, home: Pat
 def test_a_home_without_an_index_says_so(tmp_path: Path) -> None:
     with pytest.raises(HomeError, match="kuberian index"):
         Searcher(tmp_path / "nowhere")
+
+
+def test_the_version_of_the_tables_counts_the_migrations() -> None:
+    """A migration without a new version would never reach the homes that there are."""
+    numbers = [int(migration.name[1:4]) for migration in migrations._migrations]
+    assert numbers == list(range(1, SCHEMA_VERSION + 1))

@@ -27,7 +27,7 @@ from tests.sdists import commit_all
 ROOT = Path(__file__).parents[1]
 
 # The modules in which a file's rows are written and committed.
-WRITING = ("indexer/snapshot.py", "indexer/blobs.py", "kuberian/store/")
+WRITING = ("indexer/snapshot.py", "kuberian/store/")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kuberian.store.arrays import STORED
+from kuberian.store.arrays import STORED, distinct, distinct_and_index, in_order_of_appearance
 from kuberian.store.connection import transaction
 from kuberian.store.home import Home
 from kuberian.store.vector_files import write_files
@@ -151,3 +151,14 @@ def test_what_is_remembered_is_not_read_again(connection: sqlite3.Connection) ->
 def test_an_embedding_that_does_not_exist_is_an_error(connection: sqlite3.Connection) -> None:
     with pytest.raises(KeyError, match="1 of 2 embeddings"):
         ExactVectors(DIMENSION).cosines(connection, np.array([1, 2]), questions(1)[0])
+
+
+@pytest.mark.parametrize("ids", [[], [5], [3, 1, 3, 2, 1], list(range(100)) * 3])
+def test_ids_are_told_apart_as_numpy_does_it(ids: list[int]) -> None:
+    given = np.array(ids, np.int64)
+    expected, first, index = np.unique(given, return_index=True, return_inverse=True)
+    np.testing.assert_array_equal(distinct(given), expected)
+    found = distinct_and_index(given)
+    np.testing.assert_array_equal(found[0], expected)
+    np.testing.assert_array_equal(found[1], index)
+    np.testing.assert_array_equal(in_order_of_appearance(given), given[np.sort(first)])

@@ -27,22 +27,27 @@ class CutFile:
     chunks: list[Chunk]
 
 
-def cut_file(path: str, data: bytes, *, by_grammar: bool = True) -> CutFile:
+def cut_file(
+    path: str, data: bytes, *, language: str | None = None, by_hand: bool = False, by_grammar: bool = True
+) -> CutFile:
     """Decode a file's content, recognise its language and cut it.
 
-    `path` is relative to the repository. `by_grammar=False` cuts the text as lines of no known language.
+    `path` is relative to the repository. `language` and `by_hand` (it is not generated) are what the repository says of
+    the file, whatever it looks like. `by_grammar=False` cuts the text as lines of no known language.
     """
-    content = read_text(path, data, max_bytes=len(data))  # the caller has checked the size
+    content = read_text(path, data, max_bytes=len(data), by_hand=by_hand)  # the caller has checked the size
     if isinstance(content, Skipped):
-        return CutFile(detect(path), None, content.reason, "", [])
+        return CutFile(language or detect(path), None, content.reason, "", [])
     text = storable(content.text)
-    language = detect(path, text)
+    language = language or detect(path, text)
     return CutFile(language, content.encoding, None, text, cut(text, language if by_grammar else None))
 
 
-def rows(path: str, data: bytes, *, by_grammar: bool = True) -> FileRows:
+def rows(
+    path: str, data: bytes, *, language: str | None = None, by_hand: bool = False, by_grammar: bool = True
+) -> FileRows:
     """Return the rows that the store keeps of a file's content; the arguments are as for `cut_file`."""
-    file = cut_file(path, data, by_grammar=by_grammar)
+    file = cut_file(path, data, language=language, by_hand=by_hand, by_grammar=by_grammar)
     chunks = list(_chunk_rows(file))
     outline = outline_passage(name for chunk in chunks for name in own_names(chunk.names))
     return FileRows(

@@ -13,7 +13,7 @@ from indexer.chunking.cutting import rows
 
 
 def main() -> None:
-    """Answer requests (path, data, by_grammar) with `FileRows`, or with the exception that cutting raised."""
+    """Answer requests (path, data, options of `rows`) with `FileRows`, or with the exception that cutting raised."""
     with (
         suppress(EOFError, BrokenPipeError),  # the parent has ended, or was killed
         os.fdopen(os.dup(1), "wb") as answers,
@@ -21,9 +21,9 @@ def main() -> None:
     ):
         os.dup2(2, 1)  # text that a library prints must not get between the answers
         while True:
-            path, data, by_grammar = pickle.load(requests)
+            path, data, options = pickle.load(requests)
             try:
-                answer: object = rows(path, data, by_grammar=by_grammar)
+                answer: object = rows(path, data, **options)
             except Exception as error:
                 answer = error
             pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)

@@ -14,7 +14,7 @@ import threading
 import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kuberian.cores import available_cores
 
@@ -66,18 +66,18 @@ class Workers:
         for process in running:
             _reap(process)
 
-    def cut(self, path: str, data: bytes) -> Future[FileRows]:
-        """Have a worker cut a file; the future gives what `indexer.chunking.cutting.rows` returns.
+    def cut(self, path: str, data: bytes, *, language: str | None = None, by_hand: bool = False) -> Future[FileRows]:
+        """Have a worker cut a file; the arguments and what the future gives are those of `chunking.cutting.rows`.
 
         The future raises RuntimeError if cutting fails, or if each worker ended before it answered.
         """
-        return self._threads.submit(self._cut, path, data)
+        return self._threads.submit(self._cut, path, data, {"language": language, "by_hand": by_hand})
 
-    def _cut(self, path: str, data: bytes) -> FileRows:
+    def _cut(self, path: str, data: bytes, options: dict[str, Any]) -> FileRows:
         for by_grammar in (True, True, False):
             worker = self._worker()
             try:
-                file_rows = _ask(worker, path, data, by_grammar)
+                file_rows = _ask(worker, path, data, {**options, "by_grammar": by_grammar})
             except (EOFError, OSError, pickle.UnpicklingError):
                 self._drop(worker)
                 continue
@@ -112,14 +112,14 @@ class Workers:
         _reap(worker)
 
 
-def _ask(worker: subprocess.Popen[bytes], path: str, data: bytes, by_grammar: bool) -> FileRows:
+def _ask(worker: subprocess.Popen[bytes], path: str, data: bytes, options: dict[str, Any]) -> FileRows:
     """Have one worker cut a file. A worker that takes more than LONGEST_SECONDS is killed."""
     assert worker.stdin is not None
     assert worker.stdout is not None
     limit = threading.Timer(LONGEST_SECONDS, worker.kill)
     limit.start()
     try:
-        pickle.dump((path, data, by_grammar), worker.stdin, pickle.HIGHEST_PROTOCOL)
+        pickle.dump((path, data, options), worker.stdin, pickle.HIGHEST_PROTOCOL)
         worker.stdin.flush()
         answer: FileRows | Exception = pickle.load(worker.stdout)
     finally:

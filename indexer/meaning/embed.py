@@ -1,7 +1,7 @@
-"""The second phase, meaning: every passage of a snapshot that has no embedding yet gets one.
+"""The second phase, meaning: every passage of a snapshot without an embedding gets one.
 
-A passage is known by its hash, so what was embedded once, in whichever file, branch or repository, is not embedded
-again. Each batch is committed as soon as it is computed: a run that is killed loses one batch.
+A passage is known by its hash, so it is embedded only once, however many files, branches and repositories have it. Each
+batch is committed as soon as it is embedded: a killed run loses one batch.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from kuberian.store import chunks, embeddings
 from kuberian.store.connection import transaction
 from kuberian.store.passages import of_chunks_without_embedding, of_files_without_embedding
 
-# Passages that are held and sorted by length at a time: about 8 MB of text.
+# Passages to hold and sort by length at a time: about 8 MB of text.
 WINDOW = 4096
-# Passages to a commit: a second of work on two cores, or two without int8, which is what a kill can cost. With half as
-# many, threads wait for each other a tenth of the time.
+# Passages in one commit: one second of work on two cores, or two seconds without int8. A kill can cost as much. With
+# half as many, threads wait for each other a tenth of the time.
 BATCH = 128
 
 
@@ -33,16 +33,16 @@ def embed_chunks(
     progress: Progress | None,
     deadline: Deadline,
 ) -> int:
-    """Embed the passages of the snapshot's chunks, or as many as there is time for; return how many those were."""
-    wanted = of_chunks_without_embedding(connection, model_id, snapshot_id)
+    """Embed the passages of the snapshot's chunks, or as many as there is time for. Return how many were embedded."""
+    chunk_ids = of_chunks_without_embedding(connection, model_id, snapshot_id)
     done = 0
-    for start in range(0, len(wanted), WINDOW):
-        stored = chunks.with_code(connection, wanted[start : start + WINDOW])
+    for start in range(0, len(chunk_ids), WINDOW):
+        stored = chunks.with_code(connection, chunk_ids[start : start + WINDOW])
         for batch in _batches([(chunk.passage, passage(chunk, chunk.code)) for chunk in stored]):
             _embed(connection, encoder, model_id, batch)
             done += len(batch)
             if progress is not None:
-                progress("meaning", done, len(wanted))
+                progress("meaning", done, len(chunk_ids))
             if deadline.passed():
                 return done
     return done
@@ -52,11 +52,11 @@ def embed_files(
     connection: sqlite3.Connection, encoder: Encoder, model_id: int, snapshot_id: int, deadline: Deadline
 ) -> None:
     """Embed the passages of the snapshot's paths and of its files' outlines, or as many as there is time for."""
-    wanted = of_files_without_embedding(connection, model_id, snapshot_id)
-    of_paths = [(key, path_passage(path)) for key, path in wanted.paths.items()]
+    missing = of_files_without_embedding(connection, model_id, snapshot_id)
+    of_paths = [(key, path_passage(path)) for key, path in missing.paths.items()]
     of_outlines = (
-        [_outline(connection, blob_id) for blob_id in wanted.outlines[start : start + WINDOW]]
-        for start in range(0, len(wanted.outlines), WINDOW)
+        [_outline(connection, blob_id) for blob_id in missing.outlines[start : start + WINDOW]]
+        for start in range(0, len(missing.outlines), WINDOW)
     )
     for window in chain([of_paths], of_outlines):
         for batch in _batches(window):

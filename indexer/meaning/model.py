@@ -1,7 +1,7 @@
-"""Which model an index run embeds with, and that the home remembers it.
+"""Which model an index run embeds with. The home remembers it for the next run.
 
-Vectors of two precisions of one checkpoint could be compared, but a snapshot's are all of one: what a search finds must
-not depend on which machine happened to embed a chunk.
+The vectors of two precisions of a checkpoint could be compared. But all vectors of a snapshot have one precision: what
+a search finds must not depend on the machine that embedded a chunk.
 """
 
 from __future__ import annotations
@@ -22,39 +22,40 @@ from kuberian.store.folder import HomeFolder
 if TYPE_CHECKING:
     from kuberian.model.encoder import Encoder
 
-# Chunks that int8 is calibrated on for a checkpoint that brings no eight-bit form. It takes some twenty seconds, once.
+# Chunks to calibrate int8 on, for a checkpoint without an eight-bit form. It takes some twenty seconds, once.
 CALIBRATION_CHUNKS = 160
-# With fewer the ranges are not known well enough; such an index is embedded in no time in float32 too.
+# With fewer chunks the ranges are not exact enough, and float32 embeds such a small index in no time anyway.
 MIN_CALIBRATION_CHUNKS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A checkpoint folder (None: the bundled one) and a precision. `asked` is false for what was only remembered.
+    """A checkpoint folder (None: the bundled one) and a precision.
 
-    `known` is the id of the model that this is, where the repository was indexed with it before.
+    `is_required` tells whether the user named the precision; if not, another one may take its place. `last_id` is the
+    id of the model if it is the one that the repository was last indexed with.
     """
 
     checkpoint: str | None
     precision: str
-    asked: bool
-    known: int | None = None
+    is_required: bool
+    last_id: int | None = None
 
 
 def choose_model(
     connection: sqlite3.Connection, repository: Repository, checkpoint: str | None, precision: str | None
 ) -> ModelChoice:
-    """Return what was asked for, filled up with what the repository was indexed with, else with the defaults.
+    """Return the model that the user names, else the one of the repository's last run, else the default.
 
-    Raises CheckpointError if the folder holds no checkpoint that can be used.
+    Raises CheckpointError if the folder has no checkpoint that can be used.
     """
-    known = models.last_of(connection, str(repository.root))
-    folder = str(Path(checkpoint).resolve()) if checkpoint else known.path if known else None
+    last = models.last_of(connection, str(repository.root))
+    folder = str(Path(checkpoint).resolve()) if checkpoint else last.path if last else None
     fingerprint = _fingerprint(folder)
-    same = known is not None and folder == known.path
-    wanted = precision or (known.precision if known and same else "auto")
-    unchanged = known is not None and same and (wanted, fingerprint) == (known.precision, known.fingerprint)
-    return ModelChoice(folder, wanted, asked=precision is not None, known=known.id if known and unchanged else None)
+    is_same_folder = last is not None and folder == last.path
+    wanted = precision or (last.precision if last and is_same_folder else "auto")
+    is_last = last is not None and is_same_folder and (wanted, fingerprint) == (last.precision, last.fingerprint)
+    return ModelChoice(folder, wanted, is_required=precision is not None, last_id=last.id if last and is_last else None)
 
 
 def _fingerprint(checkpoint: str | None) -> str:
@@ -66,10 +67,10 @@ def _fingerprint(checkpoint: str | None) -> str:
 
 
 def open_encoder(connection: sqlite3.Connection, home: HomeFolder, snapshot_id: int, choice: ModelChoice) -> Encoder:
-    """Return the encoder of a choice, calibrated on the snapshot's own chunks if int8 needs it.
+    """Return the encoder of a choice, calibrated on the snapshot's own chunks if int8 needs that.
 
-    Raises EngineError if a precision was asked for that cannot be had; one that was only remembered is replaced, with a
-    warning, by the best that this machine has.
+    Raises EngineError if this machine does not have the precision that the user named. If the user named none, the best
+    that this machine has takes its place, with a warning.
     """
     from kuberian.model.encoder import Encoder
     from kuberian.model.engines.choose import choose
@@ -77,33 +78,33 @@ def open_encoder(connection: sqlite3.Connection, home: HomeFolder, snapshot_id: 
     try:
         wanted = choose(choice.precision).precision
     except EngineError as error:
-        if choice.asked:
+        if choice.is_required:
             raise
         warnings.warn(f"{error}: embedding anew with what this machine has", stacklevel=2)
-        return open_encoder(connection, home, snapshot_id, ModelChoice(choice.checkpoint, "auto", asked=False))
+        return open_encoder(connection, home, snapshot_id, ModelChoice(choice.checkpoint, "auto", is_required=False))
     calibration = _eight_bit(connection, home, snapshot_id, choice.checkpoint) if wanted == "int8" else None
     return Encoder(choice.checkpoint, choice.precision, calibration=calibration)
 
 
-def model_row(connection: sqlite3.Connection, encoder: Encoder, checkpoint: str | None) -> int:
-    """Return the row of the encoder's model, made if it is new to the home; `checkpoint` is None if it is bundled."""
+def model_id_of(connection: sqlite3.Connection, encoder: Encoder, checkpoint: str | None) -> int:
+    """Return the id of the encoder's model, added if it is new. `checkpoint` is None for the bundled one."""
     return models.put(connection, encoder.name, checkpoint, encoder.fingerprint, encoder.precision, encoder.dimension)
 
 
 def _eight_bit(
     connection: sqlite3.Connection, home: HomeFolder, snapshot_id: int, checkpoint: str | None
 ) -> Path | None:
-    """Return the file with a checkpoint's eight-bit form: beside it, or made once from a snapshot's chunks and kept.
+    """Return the file with a checkpoint's eight-bit form: the one in its folder, or one that is made once and kept.
 
-    None if there are too few chunks to make it from.
+    It is made from a snapshot's chunks. None if there are too few of them.
     """
     from kuberian.model.checkpoint import QUANTIZED, open_checkpoint
     from kuberian.model.encoder import Encoder
 
     opened = open_checkpoint(checkpoint)
-    shipped = Path(opened.folder / QUANTIZED)
-    if shipped.is_file():
-        return shipped
+    own = Path(opened.folder / QUANTIZED)
+    if own.is_file():
+        return own
     kept = home.quantized / f"{opened.fingerprint()}.safetensors"
     if not kept.is_file():
         ids = chunks.some_of(connection, snapshot_id, CALIBRATION_CHUNKS)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from indexer.source.noise import reason_to_skip, skip_by_name
+from kuberian.words import word_set
 
 # Larger files are data or bundles far more often than code that somebody wrote.
 MAX_BYTES = 1_000_000
@@ -22,6 +23,12 @@ _LONG_LINE = 2000
 
 # Characters. Below it, one long line is a small data file, which costs one chunk and may answer a question.
 _MIN_MINIFIED = 4096
+
+# Extensions of languages that minifiers write. In any other a long line is data: an icon, a plot, a table.
+_MINIFIABLE = word_set("css geojson htm html js json jsonl jsx mjs cjs less scss svg ts tsx xhtml xml")
+
+# What minified code has every few characters, and an image in base64, a font or a path of a drawing has not.
+_CODE_SIGNS = re.compile(r"[(){};<>]")
 
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with UTF-16's
@@ -50,14 +57,16 @@ class Skipped:
     reason: str
 
 
-def read_text(path: str, data: bytes, max_bytes: int = MAX_BYTES) -> Text | Skipped:
+def read_text(path: str, data: bytes, max_bytes: int = MAX_BYTES, by_hand: bool = False) -> Text | Skipped:
     """Decode the bytes of the file at `path` (relative to the repository), or say why the file is left out.
+
+    `by_hand` says that the file is not generated, whatever its name or its first lines suggest.
 
     UTF-8 is read with or without a byte order mark, UTF-16 and UTF-32 with one. Other bytes with a NUL are binary. All
     others are in one of the old encodings: charset-normalizer guesses it from a bounded piece, else it is Latin-1,
     which fits all bytes.
     """
-    if reason := skip_by_name(path):
+    if reason := skip_by_name(path, by_hand):
         return Skipped(reason)
     if len(data) > max_bytes:
         return Skipped("oversized")
@@ -66,9 +75,9 @@ def read_text(path: str, data: bytes, max_bytes: int = MAX_BYTES) -> Text | Skip
         return Skipped("binary")
     if not decoded.text or decoded.text.isspace():
         return Skipped("empty")
-    if reason := reason_to_skip(decoded.text):
+    if reason := reason_to_skip(decoded.text, by_hand):
         return Skipped(reason)
-    if _is_minified(decoded.text):
+    if _is_minified(path, decoded.text):
         return Skipped("minified")
     return decoded
 
@@ -122,9 +131,23 @@ def _guess_encoding(data: bytes) -> str:
     return best.encoding
 
 
-def _is_minified(text: str) -> bool:
-    """Tell whether most of the text is in lines that no person writes or reads."""
+def _is_minified(path: str, text: str) -> bool:
+    """Tell whether a text is code or data that no person writes or reads, in lines that have no end.
+
+    One long line is no sign of that where a person wrote the others.
+    """
     if len(text) < _MIN_MINIFIED:
         return False
-    long = sum(len(line) for line in text.split("\n") if len(line) > _LONG_LINE)
-    return 2 * long > len(text)
+    lines = text.split("\n")
+    long = [line for line in lines if len(line) > _LONG_LINE]
+    rest = sum(len(line.strip()) for line in lines if len(line) <= _LONG_LINE)
+    if not long or not rest:
+        return bool(long)
+    if path.rpartition(".")[2].lower() not in _MINIFIABLE:
+        return False
+    return sum(len(line) for line in long if not _is_embedded(line)) > rest
+
+
+def _is_embedded(line: str) -> bool:
+    """Tell whether most of a line is one piece of data, as in `ICON = "iVBORw0K…"`."""
+    return 2 * max(map(len, _CODE_SIGNS.split(line))) > len(line)

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 
 from kuberian.words import word_set
 
-# Extensions of formats that are never text. `.dat`, `.bin` and `.db` have no text form worth asking about either.
+# Extensions of formats that are never text: such a file need not be read. Of an extension that text files have, too
+# (.mo of gettext and of Modelica, .pt of PyTorch and of Zope, .obj, .dat, .doc …), the content decides.
 _BINARY = word_set(
     """
-    7z a aac ai apk avi avif bin blend bmp br bz2 cab class cur dat db dds deb dex dill dll dmg doc docx dylib
-    ear eot eps exe fbx flac gif glb gz heic hdf5 h5 icns ico iso jar jpeg jpg jks keystore lib lz4 m4a mid
-    mkv mo mov mp3 mp4 mpeg mpg nib npy npz o obj odp ods odt ogg onnx otf parquet pb pdb pdf pfx pickle pkl
-    png ppt pptx psd pt pth pyc pyd pyo rar rpm safetensors so sqlite sqlite3 swf tar tflite tgz tif tiff ttf
-    war wasm wav webm webp whl wma wmv woff woff2 xcf xls xlsx xz zip zst
+    7z aac apk avi avif bmp br bz2 dds deb dll dmg docx dylib ear eot exe fbx flac gif glb gz heic hdf5 h5 icns ico
+    iso jar jpeg jpg jks keystore lz4 m4a mkv mov mp3 mp4 mpeg mpg nib npy npz odp ods odt ogg onnx otf parquet pdf
+    png ppt pptx psd pyc pyd pyo rar rpm safetensors sqlite sqlite3 swf tar tflite tgz tif tiff ttf war wasm wav webm
+    webp whl wma wmv woff woff2 xcf xls xlsx xz zip zst
     """
 )
 
@@ -65,8 +65,11 @@ _COMMENT_START = ("#", "//", "/*", "*", "--", ";", "%", "<!--", '"""', "'''", "(
 _LFS_POINTER = "version https://git-lfs.github.com/spec/"
 
 
-def skip_by_name(path: str) -> str | None:
-    """Return the reason to leave a file out before its bytes are read: "binary", "lock file", …; else None."""
+def skip_by_name(path: str, by_hand: bool = False) -> str | None:
+    """Return the reason to leave a file out before its bytes are read: "binary", "lock file", …; else None.
+
+    `by_hand` says that the file is not generated, whatever its name suggests.
+    """
     name = path.rsplit("/", 1)[-1].lower()
     extension = name.rsplit(".", 1)[-1] if "." in name else ""
     if extension in _BINARY:
@@ -77,16 +80,19 @@ def skip_by_name(path: str) -> str | None:
         return "source map"
     if _ends(_MINIFIED_NAMES, name):
         return "minified"
-    if _ends(_GENERATED_NAMES, name):
+    if not by_hand and _ends(_GENERATED_NAMES, name):
         return "generated"
     return None
 
 
-def reason_to_skip(text: str) -> str | None:
-    """Return the reason to leave a file out that its first lines give: "generated" or "git-lfs pointer"; else None."""
+def reason_to_skip(text: str, by_hand: bool = False) -> str | None:
+    """Return the reason to leave a file out that its first lines give: "generated" or "git-lfs pointer"; else None.
+
+    `by_hand` says that the file is not generated, whatever its first lines say.
+    """
     if text.startswith(_LFS_POINTER):
         return "git-lfs pointer"
-    return "generated" if is_generated(text) else None
+    return "generated" if not by_hand and is_generated(text) else None
 
 
 def is_generated(text: str) -> bool:

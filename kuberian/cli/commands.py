@@ -1,7 +1,7 @@
 """The command line: a thin skin over `indexer.index`, `searcher.Searcher` and the store.
 
-It alone imports both halves, each inside the commands that need it, so that `kuberian search` never pays for what only
-indexing needs.
+Only this package imports both halves, each inside the commands that need it. So `kuberian search` never imports what
+only indexing needs.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ def index(
     with nullcontext() if quiet else shown_progress() as progress:
         options: dict[str, Any] = {"model": model, "precision": precision, "max_bytes": limit, "wait": wait}
         if several:
-            done = index_several(path, home, rev, tags, progress, budget=time, **options)
+            reports = index_several(path, home, rev, tags, progress, budget=time, **options)
         else:
-            done = [run(path, home, rev, progress=progress, budget=time, **options)]
+            reports = [run(path, home, rev, progress=progress, budget=time, **options)]
     if as_json:
-        print_json([report.to_dict() for report in done] if several else done[0].to_dict())
+        print_json([report.to_dict() for report in reports] if several else reports[0].to_dict())
     elif not quiet:
-        print("\n".join(show.report(report) for report in done))
+        print("\n".join(show.report(report) for report in reports))
 
 
 @app.command()
@@ -83,12 +83,12 @@ def explain(
     from indexer.run import MAX_BYTES
     from kuberian.cli import show
 
-    found = examine(path, MAX_BYTES if max_bytes is None else max_bytes)
+    explanation = examine(path, MAX_BYTES if max_bytes is None else max_bytes)
     if as_json:
-        print_json(found.to_dict())
+        print_json(explanation.to_dict())
     else:
-        print(show.explanation(found))
-    if found.skipped:
+        print(show.explanation(explanation))
+    if explanation.skipped:
         raise typer.Exit(1)
 
 
@@ -128,12 +128,12 @@ def search(
 
         with Searcher(home) as searcher:
             changed = refresh_first(check, home, refresh) if check else None
-            found = searcher.search(" ".join(question), k, repo, lang, path, at)
+            answer = searcher.search(" ".join(question), k, repo, lang, path, at)
     if as_json:
-        print_json({**found.to_dict(), "changed_files": changed})
+        print_json({**answer.to_dict(), "changed_files": changed})
     else:
-        print_results(found, lines, why)
-    if not found.results:
+        print_results(answer, lines, why)
+    if not answer.results:
         raise typer.Exit(1)
 
 
@@ -169,12 +169,12 @@ def when(
     from kuberian.cli import show
     from searcher import when as look
 
-    found = look(" ".join(question), k, home, repo or repository_here(home), lang, path)
+    history = look(" ".join(question), k, home, repo or repository_here(home), lang, path)
     if as_json:
-        print_json(found.to_dict())
+        print_json(history.to_dict())
     else:
-        print(show.history(found))
-    if not found.lives:
+        print(show.history(history))
+    if not history.lives:
         raise typer.Exit(fail("nothing here answers that", 1))
 
 
@@ -188,11 +188,11 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from kuberian.store.home import Home
     from kuberian.store.status import status as describe
 
-    found = describe(Home.at(home))
+    home_status = describe(Home.at(home))
     if as_json:
-        print_json(found.to_dict())
+        print_json(home_status.to_dict())
     else:
-        print(show.home_status(found))
+        print(show.home_status(home_status))
 
 
 @app.command()
@@ -209,16 +209,16 @@ def forget(
     from kuberian.store.home import Home
 
     opened = Home.at(home)
-    opened.reader().close()  # says so if there is no home, instead of making one
+    opened.reader().close()  # raises if there is no home; the writer would make one
     with opened.writer(wait) as connection:
-        known = repositories.find(connection, repo)
-        gone = forget_repository(connection, opened, known)
+        repository = repositories.find(connection, repo)
+        removed = forget_repository(connection, opened, repository)
     if as_json:
-        print_json({"repository": known.name, "path": known.path, **gone.to_dict()})
+        print_json({"repository": repository.name, "path": repository.path, **removed.to_dict()})
     else:
         print(
-            f"forgot {printable(known.name)} ({printable(known.path)}): "
-            f"{gone.blobs:,} blobs, {gone.chunks:,} chunks, {gone.embeddings:,} embeddings"
+            f"forgot {printable(repository.name)} ({printable(repository.path)}): "
+            f"{removed.blobs:,} blobs, {removed.chunks:,} chunks, {removed.embeddings:,} embeddings"
         )
 
 
@@ -238,11 +238,11 @@ def gc(
     opened = Home.at(home)
     opened.reader().close()
     with opened.writer(wait) as connection:
-        gone = collect_garbage(connection, opened)
+        removed = collect_garbage(connection, opened)
     if as_json:
-        print_json(gone.to_dict())
+        print_json(removed.to_dict())
     else:
-        print(f"dropped {gone.blobs:,} blobs, {gone.chunks:,} chunks, {gone.embeddings:,} embeddings")
+        print(f"dropped {removed.blobs:,} blobs, {removed.chunks:,} chunks, {removed.embeddings:,} embeddings")
 
 
 @app.command()
@@ -257,11 +257,11 @@ def doctor(
     """
     from kuberian.cli.doctor import check_home, examine
 
-    found = check_home(home) if check else examine()
+    facts = check_home(home) if check else examine()
     if as_json:
-        print_json(found)
+        print_json(facts)
     else:
-        for name, value in found.items():
+        for name, value in facts.items():
             print(f"{name:<12}{value}")
 
 

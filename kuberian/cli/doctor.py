@@ -1,4 +1,4 @@
-"""What Kuberian runs on, for `kuberian doctor` and for reports of mistakes."""
+"""What Kuberian runs on, for `kuberian doctor` and for bug reports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlite3
 
 
 def examine() -> dict[str, str]:
-    """Return names and values in the order in which they are printed. Loads the model."""
+    """Return names and values in the order to print them. Loads the model."""
     import faiss
     import numpy
 
@@ -30,7 +30,7 @@ def examine() -> dict[str, str]:
 
 
 def check_home(home: str | None) -> dict[str, str]:
-    """Read all of a home. Returns what was read; raises HomeError with what is damaged."""
+    """Read all of a home, and return what was read. Raises HomeError that names what is damaged."""
     from contextlib import closing
 
     from kuberian.cli.show import size
@@ -40,9 +40,9 @@ def check_home(home: str | None) -> dict[str, str]:
 
     opened = Home.at(home)
     with closing(opened.reader()) as connection:
-        wrong = damage.examine(opened, connection)
-    if wrong:
+        damages = damage.examine(opened, connection)
+    if damages:
         damage.suspect(opened)
-        raise HomeError(f"{'; '.join(map(str, wrong))}: `kuberian index PATH` builds anew from git what is damaged")
+        raise HomeError(f"{'; '.join(map(str, damages))}: `kuberian index PATH` builds anew from git what is damaged")
     files = [file for file in (opened.database, *opened.vectors.glob("*")) if file.is_file()]
     return {"home": str(opened.folder), "sound": f"{len(files)} files, {size(sum(f.stat().st_size for f in files))}"}

@@ -1,4 +1,4 @@
-"""The repository that the user is in: known, read first, brought up to date before it is searched."""
+"""The repository that the user is in: found in the home, indexed first, or brought up to date before a search."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kuberian.errors import HomeError, KuberianError, UsageError
 if TYPE_CHECKING:
     from searcher.changes import Check
 
-# A search indexes what changed before it answers where that is expected to take no longer (searcher/changes.py).
+# A search indexes what changed before it answers, if that will hardly take longer than this (searcher/changes.py).
 REFRESH_SECONDS = 1.0
 
 
 def repository_here(home: str | None) -> str | None:
-    """Return the folder of the indexed repository that we are in, or None; says so if we are in one that is not."""
+    """Return the folder of the indexed repository that the user is in, or None. Tell if it is not indexed."""
     from kuberian.settings import enclosing_repository
     from kuberian.store.connection import database_errors
     from kuberian.store.home import Home
@@ -29,15 +29,15 @@ def repository_here(home: str | None) -> str | None:
     if opened.is_new():
         raise HomeError(f"nothing is indexed in {opened.folder} yet: run `kuberian index .` first, or add --index")
     with closing(opened.reader()) as connection, database_errors(opened):
-        known = at_folder(connection, root)
-    if known is None:
+        repository = at_folder(connection, root)
+    if repository is None:
         tell("this repository is not indexed: `kuberian index .`, or add --index; searching the others")
         return None
-    return known.path
+    return repository.path
 
 
 def index_words(repo: str | None, home: str | None) -> None:
-    """Run the first phase of indexing for a repository that the home does not know yet."""
+    """Run the first phase of indexing for a repository that the home does not have yet."""
     from kuberian.settings import enclosing_repository
     from kuberian.store.home import Home
     from kuberian.store.repositories import find_all
@@ -56,28 +56,28 @@ def index_words(repo: str | None, home: str | None) -> None:
         run(folder, home, progress=progress, meaning=False)
 
 
-def refresh_first(check: Check, home: str | None, asked: bool | None) -> int | None:
-    """Index what changed in the working tree, if that was asked for or is quickly done; else say that it changed.
+def refresh_first(check: Check, home: str | None, refresh: bool | None) -> int | None:
+    """Index what changed in the working tree: if `refresh`, or if it is None and it is quick. Else say that it changed.
 
-    Returns the number of changed files that the index does not have, or None where git did not say.
+    Returns the number of changed files that the index does not have, or None if git did not say.
     """
     changes = check.changes()
     if changes is None or not changes.paths:
         return None if changes is None else 0
     count = len(changes.paths)
     reason = "--refresh indexes them first"
-    if asked or (asked is None and changes.seconds <= REFRESH_SECONDS):
+    if refresh or (refresh is None and changes.seconds <= REFRESH_SECONDS):
         from indexer import index as run
 
         try:
-            with shown_progress() if asked else nullcontext() as progress:
-                budget = None if asked else 2 * REFRESH_SECONDS
-                meaning = asked or check.embedded  # what only --index read is not embedded while somebody waits
-                done = run(check.root, home, progress=progress, budget=budget, meaning=meaning)
-            if done.files_indexed or asked:
+            with shown_progress() if refresh else nullcontext() as progress:
+                budget = None if refresh else 2 * REFRESH_SECONDS
+                meaning = refresh or check.embedded  # after --index alone, nothing is embedded while the user waits
+                report = run(check.root, home, progress=progress, budget=budget, meaning=meaning)
+            if report.files_indexed or refresh:
                 return 0
         except KuberianError as error:
-            if asked:
+            if refresh:
                 raise
             reason = str(error)
     tell(f"{count:,} file{'s' if count > 1 else ''} changed since this was indexed: {reason}")

@@ -1,4 +1,4 @@
-"""Running the command line: whatever happens becomes one line on standard error and an exit status."""
+"""Running the command line: any error becomes one line on standard error and an exit status."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kuberian.cli.commands import app
 from kuberian.cli.output import fail
 from kuberian.errors import KuberianError
 
-# Set to anything, an internal error shows where it happened.
+# If this variable is set, an internal error shows where it happened.
 DEBUG_VARIABLE = "KUBERIAN_DEBUG"
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         status = fail("interrupted; what was done so far is kept", 130)
     except BrokenPipeError:
-        # The reader of our pipe has what it wanted. Nothing may be flushed to it any more.
+        # The reader of our pipe has ended. Python must not write to it again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except Exception as error:

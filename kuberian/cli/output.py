@@ -13,43 +13,43 @@ if TYPE_CHECKING:
 
 
 def fail(message: str, exit_status: int) -> int:
-    """Print what is wrong as one line; return the exit status."""
+    """Print what is wrong as one line. Return the exit status."""
     tell(message)
     return exit_status
 
 
 def tell(message: str) -> None:
-    """Print a line for the user that is no answer."""
+    """Print a line for the user on standard error."""
     from kuberian.cli.show import printable
 
     print(f"kuberian: {printable(message)}", file=sys.stderr)
 
 
-def print_results(found: SearchResults, lines: int, why: bool) -> None:
-    """Print the results: with their code on a terminal, else a line for each."""
+def print_results(answer: SearchResults, lines: int, why: bool) -> None:
+    """Print the results: with their code on a terminal, else one line for each."""
     from kuberian.cli import show
 
-    if not found.results:
+    if not answer.results:
         tell("nothing here answers that")
     elif sys.stdout.isatty():
         from rich.console import Console
 
-        show.results_on_terminal(Console(highlight=False), found, lines, why)
+        show.results_on_terminal(Console(highlight=False), answer, lines, why)
     else:
-        for result in found.results:
+        for result in answer.results:
             print(show.line(result) + (f"\t{show.reasons(result)}" if why else ""))
-    if found.coverage < 1:
-        tell(f"only {found.coverage:.1%} of the chunks are embedded yet: `kuberian index` goes on")
+    if answer.coverage < 1:
+        tell(f"only {answer.coverage:.1%} of the chunks are embedded yet: `kuberian index` goes on")
 
 
-def print_explanations(found: list[Explanation], as_json: bool) -> None:
+def print_explanations(explanations: list[Explanation], as_json: bool) -> None:
     """Print what becomes of each file."""
     from kuberian.cli import show
 
     if as_json:
-        print_json([explanation.to_dict() for explanation in found])
+        print_json([explanation.to_dict() for explanation in explanations])
     else:
-        for explanation in found:
+        for explanation in explanations:
             print(show.explanation_line(explanation))
 
 

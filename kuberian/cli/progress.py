@@ -10,17 +10,17 @@ from typing import TextIO
 LABELS = {"fetch": "fetching", "words": "reading files", "meaning": "embedding passages"}
 UNITS = {"fetch": "objects", "words": "files", "meaning": "passages"}
 
-# Between two plain lines: seldom enough for a log, often enough to see that something happens.
+# Seconds between two plain lines: seldom enough for a log, often enough to see that something happens.
 LINE_SECONDS = 5.0
 
 
 class PlainProgress:
-    """Progress as lines: one every few seconds and one at the end of a phase that took as long."""
+    """Progress as lines, one every few seconds."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         self._file = file or sys.stderr
         self._phase = ""
-        self._started = self._said = 0.0
+        self._started = self._last_line = 0.0
 
     def __enter__(self) -> PlainProgress:
         return self
@@ -31,13 +31,13 @@ class PlainProgress:
         pass
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Print a line if the last one is some seconds old."""
+        """Print a line if the last one is a few seconds old."""
         now = time.monotonic()
         if phase != self._phase:
-            self._phase, self._started, self._said = phase, now, now
-        if now - self._said < LINE_SECONDS:
+            self._phase, self._started, self._last_line = phase, now, now
+        if now - self._last_line < LINE_SECONDS:
             return
-        self._said = now
+        self._last_line = now
         rate = done / (now - self._started)
         left = (total - done) / rate if rate else 0
         print(
@@ -49,7 +49,7 @@ class PlainProgress:
 
 
 class BarProgress:
-    """Progress as bars, one a phase."""
+    """Progress as bars, one for each phase."""
 
     def __init__(self) -> None:
         from rich.console import Console

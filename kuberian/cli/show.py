@@ -23,7 +23,7 @@ def printable(text: str) -> str:
 
 
 def place(result: Result) -> str:
-    """Return `path:start-end`, the path as it can be opened from here, or `revision:path` as git writes it."""
+    """Return `path:start-end`: the path as it can be opened from the current folder, or `revision:path` as in git."""
     if result.revision is not None:
         path = f"{result.revision[:12]}:{result.path}"
     else:
@@ -38,17 +38,17 @@ def line(result: Result) -> str:
 
 
 def reasons(result: Result) -> str:
-    """Return what made a result rank where it does: its score, and what each kind of evidence added to it."""
+    """Return why a result ranks where it does: its score, and what each feature added to it."""
     return f"{result.score:.2f} =" + "".join(f" {value:+.2f} {name}" for name, value in result.why.items())
 
 
-def results_on_terminal(console: Console, found: SearchResults, lines: int, why: bool) -> None:
-    """Print results with up to `lines` highlighted lines of code each, and with `why` their reasons."""
+def results_on_terminal(console: Console, answer: SearchResults, lines: int, why: bool) -> None:
+    """Print results, each with up to `lines` highlighted lines of code, and with its reasons if `why`."""
     from rich.syntax import Syntax
     from rich.text import Text
 
-    several = len({result.repository for result in found.results}) > 1
-    for result in found.results:
+    several = len({result.repository for result in answer.results}) > 1
+    for result in answer.results:
         head = Text(f"{result.rank:>2}  ", style="bold")
         if several:
             head.append(f"{printable(result.repository)}  ", style="magenta")
@@ -82,28 +82,28 @@ def results_on_terminal(console: Console, found: SearchResults, lines: int, why:
         console.print()
 
 
-def report(done: IndexReport) -> str:
-    """Return an index run's report as two or three lines of text."""
-    what = f"{done.repository} at {done.revision[:12]}" if done.revision else f"{done.repository} ({done.path})"
+def report(run: IndexReport) -> str:
+    """Return an index run's report as a few lines of text."""
+    name = f"{run.repository} at {run.revision[:12]}" if run.revision else f"{run.repository} ({run.path})"
     lines = [
-        f"{printable(what)}: {done.files_indexed:,} files ({done.files_unchanged:,} unchanged), {done.chunks:,} chunks",
-        f"embedded {done.passages_embedded:,} passages, reused {done.passages_reused:,}, "
-        f"coverage {done.coverage:.0%}, {done.seconds:.1f} s",
+        f"{printable(name)}: {run.files_indexed:,} files ({run.files_unchanged:,} unchanged), {run.chunks:,} chunks",
+        f"embedded {run.passages_embedded:,} passages, reused {run.passages_reused:,}, "
+        f"coverage {run.coverage:.0%}, {run.seconds:.1f} s",
     ]
-    if done.files_skipped:
-        lines.insert(1, f"skipped {skipped(done.files_skipped)}")
-    if done.coverage < 1:
+    if run.files_skipped:
+        lines.insert(1, f"skipped {skipped(run.files_skipped)}")
+    if run.coverage < 1:
         lines.append("not done yet: run the same again to go on")
     return "\n".join(lines)
 
 
-def history(found: History) -> str:
+def history(answer: History) -> str:
     """Return when things came and went: for each its place, then the revisions."""
-    count = len(found.moments)
-    lines = [f"{printable(found.repository)}, {count} indexed revision{'s' if count != 1 else ''}"]
+    count = len(answer.moments)
+    lines = [f"{printable(answer.repository)}, {count} indexed revision{'s' if count != 1 else ''}"]
     if count > 1:
-        lines[0] += f", {_moment(found.moments[0])} to {_moment(found.moments[-1])}"
-    for life in found.lives:
+        lines[0] += f", {_moment(answer.moments[0])} to {_moment(answer.moments[-1])}"
+    for life in answer.lives:
         lines.append(f"{printable(life.symbol or life.kind)}\t{printable(life.path)}:{life.start_line}")
         events = [f"first in {_moment(life.came)}"]
         if life.changed:
@@ -124,54 +124,54 @@ def skipped(reasons: dict[str, int]) -> str:
     return f"{total:,} file{'s' if total != 1 else ''}: " + ", ".join(f"{count:,} {why}" for why, count in ordered)
 
 
-def explanation_line(found: Explanation) -> str:
+def explanation_line(file: Explanation) -> str:
     """Return what becomes of a file as one line: path, then language, labels and number of chunks, or the reason."""
-    if found.skipped:
-        return f"{printable(found.path)}\tskipped: {found.skipped}"
-    what = [
-        found.language or "text",
-        *found.labels,
-        f"{len(found.chunks)} chunk{'s' if len(found.chunks) != 1 else ''}",
+    if file.skipped:
+        return f"{printable(file.path)}\tskipped: {file.skipped}"
+    facts = [
+        file.language or "text",
+        *file.labels,
+        f"{len(file.chunks)} chunk{'s' if len(file.chunks) != 1 else ''}",
     ]
-    return f"{printable(found.path)}\t{', '.join(what)}"
+    return f"{printable(file.path)}\t{', '.join(facts)}"
 
 
-def explanation(found: Explanation) -> str:
+def explanation(file: Explanation) -> str:
     """Return what becomes of a file, with its chunks."""
-    lines = [explanation_line(found).replace("\t", ": ")]
-    for chunk in found.chunks:
+    lines = [explanation_line(file).replace("\t", ": ")]
+    for chunk in file.chunks:
         where = f"{chunk.start_line}-{chunk.end_line}"
         part = f" (part {chunk.part})" if chunk.part else ""
         lines.append(f"  {where:>11}  {chunk.kind:<10} {printable(chunk.symbol or '')}{part}".rstrip())
     return "\n".join(lines)
 
 
-def home_status(found: HomeStatus) -> str:
+def home_status(home: HomeStatus) -> str:
     """Return a home's status as text."""
     lines = [
-        f"home      {printable(found.home)}",
-        f"on disk   {size(found.database_bytes + found.vectors_bytes)}"
-        f" (database {size(found.database_bytes)}, vectors {size(found.vectors_bytes)})",
+        f"home      {printable(home.home)}",
+        f"on disk   {size(home.database_bytes + home.vectors_bytes)}"
+        f" (database {size(home.database_bytes)}, vectors {size(home.vectors_bytes)})",
     ]
-    if not found.snapshots:
+    if not home.snapshots:
         lines.append("nothing is indexed yet: run `kuberian index PATH`")
-    for snapshot in found.snapshots:
+    for snapshot in home.snapshots:
         lines += ["", *_snapshot(snapshot)]
     return "\n".join(lines)
 
 
-def _snapshot(found: SnapshotStatus) -> list[str]:
-    at = f"revision {found.revision[:12]}" if found.revision else "working tree"
-    on = f" ({printable(found.branch)})" if found.branch else ""
+def _snapshot(snapshot: SnapshotStatus) -> list[str]:
+    revision = f"revision {snapshot.revision[:12]}" if snapshot.revision else "working tree"
+    branch = f" ({printable(snapshot.branch)})" if snapshot.branch else ""
     lines = [
-        f"{printable(found.repository)}  {printable(found.path)}"
-        + (f"  of {printable(found.remote)}" if found.mirror and found.remote else ""),
-        f"  {at}, commit {found.head[:12]}{on}, indexed {found.indexed_at}",
-        f"  {found.files:,} files, {size(found.source_bytes)}, {found.chunks:,} chunks, "
-        f"coverage {found.coverage:.1%} with {found.model}",
+        f"{printable(snapshot.repository)}  {printable(snapshot.path)}"
+        + (f"  of {printable(snapshot.remote)}" if snapshot.mirror and snapshot.remote else ""),
+        f"  {revision}, commit {snapshot.head[:12]}{branch}, indexed {snapshot.indexed_at}",
+        f"  {snapshot.files:,} files, {size(snapshot.source_bytes)}, {snapshot.chunks:,} chunks, "
+        f"coverage {snapshot.coverage:.1%} with {snapshot.model}",
     ]
-    if found.files_skipped:
-        lines.append(f"  skipped {skipped(found.files_skipped)}")
+    if snapshot.files_skipped:
+        lines.append(f"  skipped {skipped(snapshot.files_skipped)}")
     return lines
 
 

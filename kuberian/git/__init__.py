@@ -1,1 +1,1 @@
-"""The one door to git: which repository is meant is said explicitly, and what git refuses is never passed over."""
+"""The one door to git. Each call names its repository explicitly, and no refusal of git is ignored."""

@@ -1,4 +1,4 @@
-"""Addresses that git fetches from: what is one, without whose password, and what its clone is called."""
+"""Addresses that git fetches from: which text is one, how it looks without a password, and its clone's name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCP = re.compile(r"(?:[\w.+-]+@)?(?P<host>[\w.-]{2,}):(?P<path>[^\\].*)")
 
 
 def is_address(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a repository is named by an address that git fetches from, not by a folder."""
+    """Tell whether a text is an address that git fetches from, and no folder."""
     text = os.fspath(path)
     if "://" in text:
         return True
@@ -33,7 +33,7 @@ def without_credentials(url: str) -> str:
 
 
 def mirror_path(address: str) -> PurePosixPath:
-    """Return what the clone of an address is called: `host/path/name.git`. Raises RepositoryError if it has no path."""
+    """Return the path of an address's clone: `host/path/name.git`. Raises RepositoryError if there is no path."""
     if "://" in address:
         parts = urlsplit(address)
         host, path = parts.hostname or "local", parts.path

@@ -1,8 +1,8 @@
 """How git is started: in a clean environment, for one repository that is named explicitly.
 
-git takes the repository from its environment before it looks anywhere else, and sets that environment itself: in hooks
-of linked worktrees, in aliases, under `git --git-dir`. A command of ours that inherited it would read, or worse write,
-another repository than the one that was asked for.
+git takes the repository from its environment before it looks anywhere else, and it sets that environment itself: in
+hooks of linked worktrees, in aliases, under `git --git-dir`. With that environment, a command of ours would read, or
+even write, another repository than the user named.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from kuberian.errors import RepositoryError
 
-# What `git rev-parse --local-env-vars` prints (git 2.39 to 2.52), but for GIT_CONFIG_COUNT: see `environment`.
+# What `git rev-parse --local-env-vars` prints (git 2.39 to 2.52), without GIT_CONFIG_COUNT: see `environment`.
 LOCAL_VARIABLES = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -36,7 +36,7 @@ LOCAL_VARIABLES = frozenset(
         "GIT_WORK_TREE",
     }
 )
-# What else would change an answer: whose attributes are read, how paths are understood, what a new clone is like.
+# Other variables that change an answer: whose attributes are read, what paths mean, how a new clone is made.
 _OTHER_VARIABLES = frozenset(
     {
         "GIT_ATTR_SOURCE",
@@ -53,19 +53,20 @@ _OTHER_VARIABLES = frozenset(
     }
 )
 
-# No lock on the user's index and no network: a partial clone's missing objects stay missing. (GIT_NO_LAZY_FETCH is
-# known to git 2.44 and later; before it, no protocol is allowed.)
+# No lock on the user's index, and no network: objects that a partial clone lacks are not fetched. (git 2.44 and later
+# know GIT_NO_LAZY_FETCH. For older ones, no protocol is allowed.)
 _READ_ONLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
 
-# A file system monitor is a program that the repository's configuration names, or a daemon that writes into it.
+# A file system monitor is a program that the repository's configuration names, or a daemon that writes into the
+# repository.
 _OPTIONS = ("--no-pager", "-c", "core.fsmonitor=false")
 
 
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the variables (default: this process's) without what would lead git to another repository.
+    """Return the variables (default: this process's) without those that lead git to another repository.
 
-    Configuration that is passed by GIT_CONFIG_COUNT stays, as it does when git runs a command in a submodule: it is how
-    a container is told a `safe.directory` or a proxy. It goes only where git could not read it.
+    The configuration in GIT_CONFIG_COUNT stays, as it does when git runs a command in a submodule: a container gets its
+    `safe.directory` or proxy that way. It is removed only if git could not read it.
     """
     kept = dict(os.environ if variables is None else variables)
     for name in LOCAL_VARIABLES | _OTHER_VARIABLES:
@@ -77,7 +78,7 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
 
 @contextmanager
 def clean_environment() -> Iterator[None]:
-    """Let this process itself have the environment that git is started in, for a library that starts it."""
+    """Give this process itself the clean environment inside, for a library that starts git."""
     inherited = dict(os.environ)
     cleaned = environment(inherited)
     for name in inherited.keys() - cleaned.keys():
@@ -99,8 +100,8 @@ def _is_whole(variables: Mapping[str, str]) -> bool:
 class Git:
     """git for the repository at a folder: the top of a working tree, or a bare repository.
 
-    With a `directory`, the repository's own, that one is used whatever lies in the folder. Without one git looks in the
-    folder, with `above` in those above it too, and refuses what belongs to another user.
+    `directory` is the repository's own folder, as `.git`; with it, git looks nowhere else. Without it, git looks in the
+    folder, and with `above` in the folders above too, and refuses a repository of another user.
     """
 
     folder: Path
@@ -109,7 +110,7 @@ class Git:
     above: bool = False
 
     def run(self, *command: str, stdin: bytes = b"", accept: Collection[int] = (0,)) -> bytes:
-        """Return what a command that only reads prints; `accept` are the exit statuses that are answers.
+        """Return the output of a command that only reads. `accept` are the exit statuses that are answers.
 
         Raises RepositoryError with git's own reason for any other, or if git is not installed.
         """
@@ -120,7 +121,7 @@ class Git:
         return output
 
     def ask(self, *command: str) -> bytes | None:
-        """Return what a command prints, or None where git has no answer to it, or there is no git."""
+        """Return the output of a command, or None if git is missing or fails."""
         try:
             return self.run(*command)
         except RepositoryError:
@@ -142,7 +143,7 @@ class Git:
         return {**environment(), **({"GIT_CEILING_DIRECTORIES": os.fspath(self.folder.parent)} if here else {})}
 
     def refusal(self, errors: bytes) -> RepositoryError:
-        """Return the error for what git printed when it failed."""
+        """Return the error for the message of a git that failed."""
         if b"safe.directory" in errors:
             return RepositoryError(
                 f"git does not trust {self.folder}, as another user owns it: if you do, run "
@@ -176,14 +177,14 @@ def start(
 def version() -> str | None:
     """Return git's version, or None where it is not installed."""
     try:
-        done = subprocess.run(["git", "--version"], env=environment(), capture_output=True, check=True)
+        process = subprocess.run(["git", "--version"], env=environment(), capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return os.fsdecode(done.stdout).strip().removeprefix("git version ")
+    return os.fsdecode(process.stdout).strip().removeprefix("git version ")
 
 
 def reason(errors: bytes | str) -> str:
-    """Return the line of git's standard error that says why, without its prefix."""
+    """Return the line of git's standard error that gives the reason, without its prefix."""
     text = errors if isinstance(errors, str) else os.fsdecode(errors)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))]

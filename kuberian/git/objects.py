@@ -1,4 +1,4 @@
-"""The objects of a repository, by their ids, from one git process that stays."""
+"""The objects of a repository by their ids, read through a git process that keeps running."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from kuberian.git.command import Git
 
 
 class Objects:
-    """Reads blobs through `git cat-file`, started when the first is wanted. Use from one thread; close it."""
+    """Reads blobs through `git cat-file`, started for the first one. Use it from one thread, and close it."""
 
     def __init__(self, git: Git) -> None:
         self._git = git
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def content(self, oid: str) -> bytes | None:
-        """Return an object's bytes; None where the repository lacks it or cannot read it."""
+        """Return an object's bytes; None if the repository lacks it or cannot read it."""
         answer = self._ask("--batch", oid)
         if answer is None:
             return None
         process, size = answer
         assert process.stdout is not None
         data = process.stdout.read(size)
-        if len(data) < size or process.stdout.read(1) != b"\n":  # it ended amid the object: a damaged pack
+        if len(data) < size or process.stdout.read(1) != b"\n":  # it ended inside the object: the pack is damaged
             self._end("--batch")
             return None
         return data
 
     def size(self, oid: str) -> int | None:
-        """Return an object's size in bytes; None where the repository lacks it."""
+        """Return an object's size in bytes; None if the repository lacks it."""
         answer = self._ask("--batch-check", oid)
         return None if answer is None else answer[1]
 
@@ -39,7 +39,7 @@ class Objects:
             self._end(mode)
 
     def _ask(self, mode: str, oid: str) -> tuple[subprocess.Popen[bytes], int] | None:
-        """Return the process, its output being at the object's bytes, and their number."""
+        """Ask for an object. Return the process, with its output at the object's bytes, and how many bytes they are."""
         process = self._processes.get(mode)
         if process is None:
             process = self._processes[mode] = self._git.start("cat-file", mode, stderr=subprocess.DEVNULL)
@@ -53,7 +53,7 @@ class Objects:
             header = []
         if len(header) == 3:
             return process, int(header[2])
-        if not header:  # git gave up on this object, and with it on us: the next one starts it anew
+        if not header:  # git ended at this object: the next one starts it again
             self._end(mode)
         return None
 
@@ -63,5 +63,5 @@ class Objects:
         process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                with suppress(OSError):  # what was still to be written
+                with suppress(OSError):  # some input may not be written yet
                     pipe.close()

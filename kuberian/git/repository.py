@@ -1,7 +1,7 @@
 """What git says of a repository: its files in the working tree or at a revision, and their contents.
 
-Git's own commands decide what is tracked, ignored and modified. Nothing here writes to the repository, not even the
-refreshed index that `git status` likes to leave behind.
+Git's own commands decide what is tracked, ignored and modified. Nothing here writes to the repository: `git status`
+may not even refresh git's index.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from kuberian.git.address import without_credentials
 from kuberian.git.command import Git
 from kuberian.git.objects import Objects
 from kuberian.git.status import STATUS, Stamp, parse_status, stamps
+from kuberian.settings import expanded
 
-# File systems take a file's time from a clock that ticks every 1 to 10 ms.
+# Twice the longest step of the clock that gives files their time: it ticks every 1 to 10 ms.
 CLOCK_STEP_NS = 20_000_000
 
 _LINK, _SUBMODULE = "120000", "160000"
@@ -30,32 +31,32 @@ _LINK, _SUBMODULE = "120000", "160000"
 
 @dataclass(frozen=True, slots=True)
 class TreeFile:
-    """A path in a snapshot. `oid` is None where git has not hashed what is on disk: modified or untracked."""
+    """A path in a snapshot. `oid` is None if git has not hashed the file on disk: it is modified or untracked."""
 
     path: str  # relative to the root, '/' between folders, undecodable bytes as surrogate escapes
     oid: str | None
-    skipped: str | None = None  # why it cannot be indexed, known without its content
-    on_disk: bool = True  # whether what is at its path may be it
+    skipped: str | None = None  # the reason, if it cannot be indexed whatever its content
+    on_disk: bool = True  # whether the file at its path may have its content
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What of a repository is indexed: a commit, or the working tree where `commit` is None.
+    """What to index of a repository: a commit, or the working tree if `commit` is None.
 
-    `asked` says that it was asked for by name, and not because it is the HEAD of a repository without a working tree.
+    `by_name` tells whether the user named the commit. If not, it is the HEAD of a repository without a working tree.
     """
 
     commit: str | None
-    asked: bool
+    by_name: bool
 
     @classmethod
     def of(cls, repository: Repository, name: str | None) -> Revision:
-        """Return what a tag, branch or commit names, or what is indexed without any."""
+        """Return what a tag, branch or commit id names; without a name the working tree, or HEAD if there is none."""
         commit = repository.resolve(name or "HEAD") if name or repository.bare else None
-        return cls(commit, asked=name is not None)
+        return cls(commit, by_name=name is not None)
 
 
-# Why a file is not indexed whose content the repository lacks: a partial clone, a shallow copy without large files.
+# The reason to skip a file if the repository lacks its content: in a partial clone, in a copy without large files.
 MISSING_OBJECT = "missing object"
 
 
@@ -70,17 +71,20 @@ class Repository:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        folder = Path(path).expanduser()
-        if not folder.exists():
-            raise RepositoryError(f"{folder} does not exist")
-        if not folder.is_dir():
-            raise RepositoryError(f"{folder} is not a folder: give the repository's folder")
-        found = _discover(folder.resolve())
-        self.bare = found.bare  # whether there is no working tree
+        folder = expanded(path)
+        try:
+            if not folder.exists():
+                raise RepositoryError(f"{folder} does not exist")
+            if not folder.is_dir():
+                raise RepositoryError(f"{folder} is not a folder: give the repository's folder")
+        except OSError as error:  # the name is too long, or a folder above it may not be read
+            raise RepositoryError(f"{folder} cannot be read: {error.strerror}") from error
+        discovered = _discover(folder.resolve())
+        self.bare = discovered.bare  # whether there is no working tree
         # The folder itself for a bare repository, the top of the working tree otherwise.
-        self.root = found.root
-        self._algorithm = found.algorithm
-        self._git = Git(found.root, found.directory, found.bare)
+        self.root = discovered.root
+        self._algorithm = discovered.algorithm
+        self._git = Git(discovered.root, discovered.directory, discovered.bare)
         self._objects = Objects(self._git)
         # What differed from HEAD when the files of the working tree were listed.
         self.dirty: dict[str, Stamp] = {}
@@ -88,10 +92,10 @@ class Repository:
     @cached_property
     def head(self) -> str:
         """The commit that is checked out. Raises RepositoryError where there is no commit yet."""
-        found = self._commit("HEAD")
-        if not found:
+        commit = self._commit("HEAD")
+        if not commit:
             raise RepositoryError(f"{self.root} has no commits yet: commit something, then index it")
-        return found
+        return commit
 
     @property
     def branch(self) -> str | None:
@@ -101,33 +105,33 @@ class Repository:
     @property
     def remote(self) -> str | None:
         """The address that `origin` fetches from, without a user name or password, or None."""
-        found = self._line("config", "--get", "remote.origin.url")
-        return without_credentials(found) if found else None
+        url = self._line("config", "--get", "remote.origin.url")
+        return without_credentials(url) if url else None
 
     def resolve(self, revision: str) -> str:
         """Return the full commit id of a tag, branch or commit. Raises RepositoryError if there is none."""
-        if not revision.startswith("-") and (found := self._commit(revision)):
-            return found
+        if not revision.startswith("-") and (commit := self._commit(revision)):
+            return commit
         raise RepositoryError(f"{self.root} has no revision {revision!r}: name a tag, a branch or a commit")
 
     def tags(self, pattern: str) -> list[str]:
         """Return the tags that match a glob and name commits, oldest first."""
         command = ("for-each-ref", "--sort=creatordate", "--format=%(refname:strip=2)", "refs/tags")
-        tags = [tag for tag in os.fsdecode(self._git.run(*command)).splitlines() if fnmatchcase(tag, pattern)]
-        return [tag for tag in tags if self._commit(f"refs/tags/{tag}")]
+        tags = [tag for tag in os.fsdecode(self._git.run(*command)).split("\n") if fnmatchcase(tag, pattern)]
+        return [tag for tag in tags if tag and self._commit(f"refs/tags/{tag}")]
 
     def _commit(self, name: str) -> str | None:
         return self._line("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
     def _line(self, *command: str) -> str | None:
-        """Return the one line that a command prints, or None where git says with status 1 that there is none."""
-        lines = os.fsdecode(self._git.run(*command, accept=(0, 1))).splitlines()
-        return lines[0] if lines else None
+        """Return the one line that a command prints, or None if git says with status 1 that there is none."""
+        output = os.fsdecode(self._git.run(*command, accept=(0, 1)))
+        return output.split("\n", 1)[0] or None
 
     def files(self, commit: str | None = None) -> list[TreeFile]:
         """Return the files at a commit, or of the working tree (tracked and untracked-not-ignored), sorted by path."""
-        found = self._commit_files(commit) if commit else self._worktree_files()
-        return sorted(found, key=lambda file: file.path)
+        files = self._commit_files(commit) if commit else self._worktree_files()
+        return sorted(files, key=lambda file: file.path)
 
     def read(self, file: TreeFile) -> tuple[bytes, str] | None:
         """Return a file's content and that content's object id, or None if it is gone or no regular file any more.
@@ -145,7 +149,7 @@ class Repository:
         return self._object(file.oid), file.oid
 
     def size(self, file: TreeFile) -> int:
-        """Return a file's size in bytes, without reading it; 0 if it is gone or the repository lacks it."""
+        """Return a file's size in bytes without reading it; 0 if it is gone or the repository lacks it."""
         if file.oid is None or file.on_disk:
             try:
                 return (self.root / file.path).lstat().st_size
@@ -154,39 +158,39 @@ class Repository:
         return (self._objects.size(file.oid) if file.oid else None) or 0
 
     def attributes(self, paths: list[str], *names: str) -> dict[str, dict[str, bool]]:
-        """Return, for each path for which .gitattributes says yes or no to any of the names, what it says."""
+        """Return what .gitattributes says of the names, yes or no, for each path of which it says anything."""
         if not any(path.rpartition("/")[2] == ".gitattributes" for path in paths):
             return {}
         listing = "\0".join(paths) + "\0"
         output = self._git.run("check-attr", "--stdin", "-z", *names, stdin=os.fsencode(listing))
-        found: dict[str, dict[str, bool]] = {}
+        attributes: dict[str, dict[str, bool]] = {}
         fields = [os.fsdecode(field) for field in output.split(b"\0")]
         for path, name, value in zip(fields[0::3], fields[1::3], fields[2::3], strict=False):
             if value != "unspecified":
-                found.setdefault(path, {})[name] = value not in ("unset", "false")
-        return found
+                attributes.setdefault(path, {})[name] = value not in ("unset", "false")
+        return attributes
 
     def close(self) -> None:
-        """End the git processes that were kept for reading objects."""
+        """End the git processes that read objects."""
         self._objects.close()
 
     def ignored_by(self, path: str) -> str | None:
-        """Return the rule by which git ignores a path, as `file:line: pattern`, or None if it does not."""
+        """Return the rule by which git ignores a path, as `file:line: pattern`, or None if git does not ignore it."""
         command = ("check-ignore", "--verbose", "-z", "--no-index", "--stdin")
         output = self._git.run(*command, stdin=os.fsencode(path) + b"\0", accept=(0, 1))
         fields = [os.fsdecode(field) for field in output.split(b"\0")]
         return f"{fields[0]}:{fields[1]}: {fields[2]}" if len(fields) > 3 and not fields[2].startswith("!") else None
 
     def _worktree_files(self) -> Iterator[TreeFile]:
-        modified, untracked = self._changes()
-        seen = set()
+        modified, deleted, untracked = self._changes()
+        listed = set()
         for entry in self._records("ls-files", "-z", "--stage", "-t"):
             head, path = entry.split("\t", 1)
             tag, mode, oid, stage = head.split(" ")
-            if path in seen:  # the other sides of a conflict
+            if path in listed:  # the other sides of a conflict
                 continue
-            seen.add(path)
-            if tag == "S" or (path in modified and not os.path.lexists(self.root / path)):
+            listed.add(path)
+            if tag == "S" or path in deleted or (path in modified and not os.path.lexists(self.root / path)):
                 continue  # left out by a sparse checkout, or deleted on disk
             if path in modified or stage != "0":
                 yield self._on_disk(path)
@@ -195,7 +199,7 @@ class Repository:
         for path in untracked:
             if path.endswith("/"):
                 yield TreeFile(path.rstrip("/"), None, "nested repository")
-            elif path not in seen:
+            elif path not in listed:
                 yield self._on_disk(path)
 
     def _commit_files(self, commit: str) -> Iterator[TreeFile]:
@@ -204,13 +208,17 @@ class Repository:
             mode, _, oid = head.split(" ")
             yield TreeFile(path, oid, _skip_by_mode(mode), on_disk=False)
 
-    def _changes(self) -> tuple[set[str], list[str]]:
-        """Return the tracked paths whose content on disk is not the index's, and the untracked paths."""
-        asked_at = time.time_ns() - CLOCK_STEP_NS
-        found = parse_status(self._git.run(*STATUS))
-        self.dirty = stamps(self.root, [entry.path for entry in found.entries], asked_at)
-        modified = {entry.path for entry in found.entries if entry.tracked and entry.state[1] != "."}
-        return modified, [entry.path for entry in found.entries if not entry.tracked]
+    def _changes(self) -> tuple[set[str], set[str], list[str]]:
+        """Return the tracked paths whose content on disk is not the index's, those deleted on disk, and the untracked.
+
+        A path may be deleted and still lead to a file: through a folder that became a symbolic link.
+        """
+        started = time.time_ns() - CLOCK_STEP_NS
+        entries = parse_status(self._git.run(*STATUS)).entries
+        self.dirty = stamps(self.root, [entry.path for entry in entries], started)
+        modified = {entry.path for entry in entries if entry.tracked and entry.state[1] != "."}
+        deleted = {entry.path for entry in entries if entry.is_deleted}
+        return modified, deleted, [entry.path for entry in entries if not entry.tracked]
 
     def _on_disk(self, path: str) -> TreeFile:
         try:
@@ -244,8 +252,8 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A repository as git found it from a folder in it. `directory` is its own, `.git` in most working trees."""
+class _Discovered:
+    """A repository as git found it from a folder in it. `directory` is git's own folder, mostly `.git`."""
 
     root: Path
     directory: Path
@@ -253,13 +261,13 @@ class _Found:
     algorithm: str  # of object ids: sha1 or sha256
 
 
-def _discover(folder: Path) -> _Found:
-    """Ask git which repository a folder lies in, going upwards. It refuses those of other users."""
+def _discover(folder: Path) -> _Discovered:
+    """Ask git which repository a folder is in, going upwards. git refuses repositories of other users."""
     question = ("rev-parse", "--is-inside-work-tree", "--is-bare-repository", "--show-object-format", "--show-cdup")
     git = Git(folder, above=True)
     process = git.start(*question, "--absolute-git-dir")
     output, errors = process.communicate()
-    if process.returncode and b"safe.bareRepository" in errors:  # only those that are named explicitly: this one is
+    if process.returncode and b"safe.bareRepository" in errors:  # git wants a bare one to be named explicitly
         git = Git(folder, folder, bare=True)
         process = git.start(*question, "--absolute-git-dir")
         output, errors = process.communicate()
@@ -272,10 +280,10 @@ def _discover(folder: Path) -> _Found:
     own = Path(directory)
     algorithm = algorithm if algorithm.startswith("sha") else "sha1"  # git before 2.28 repeats the question
     if inside == "true":
-        return _Found(Path(folder, up).resolve(), own, False, algorithm)
+        return _Discovered(Path(folder, up).resolve(), own, False, algorithm)
     if bare == "false" and own.name == ".git":
-        return _Found(own.parent, own, False, algorithm)
-    return _Found(own, own, True, algorithm)
+        return _Discovered(own.parent, own, False, algorithm)
+    return _Discovered(own, own, True, algorithm)
 
 
 def _skip_by_mode(mode: str) -> str | None:

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-# A file is as it was if its time (ns) and size (bytes) are; None where there is none.
+# The time (ns) and size (bytes) of a file: if they are the same, so is the file. None if there is no file.
 Stamp = tuple[int, int] | None
 
 STATUS = (
@@ -26,34 +26,39 @@ STATUS = (
 
 
 def stamps(root: Path, paths: list[str], taken_at: int | None = None) -> dict[str, Stamp]:
-    """Return the stamps of paths below a root; of those changed since `taken_at` (ns), one that matches no file.
+    """Return the stamps of paths below a root. A file changed since `taken_at` (ns) gets a stamp that matches no file.
 
-    A file that was written while it was indexed may be written again without another time.
+    For a file that is written while it is indexed may be written once more without getting another time.
     """
-    found: dict[str, Stamp] = {}
+    stamp_of: dict[str, Stamp] = {}
     for path in paths:
         try:
             state = (root / path).lstat()
         except OSError:
-            found[path] = None
+            stamp_of[path] = None
             continue
-        late = taken_at is not None and state.st_mtime_ns >= taken_at
-        found[path] = (0, -1) if late else (state.st_mtime_ns, state.st_size)
-    return found
+        is_late = taken_at is not None and state.st_mtime_ns >= taken_at
+        stamp_of[path] = (0, -1) if is_late else (state.st_mtime_ns, state.st_size)
+    return stamp_of
 
 
-def to_json(found: dict[str, Stamp]) -> str:
+def to_json(stamp_of: dict[str, Stamp]) -> str:
     """Return stamps as they are stored."""
-    return json.dumps(found, separators=(",", ":"))
+    return json.dumps(stamp_of, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
 class StatusEntry:
-    """A path that differs from HEAD: in git's index (`state[0]`), on disk (`state[1]`; "." where not), or untracked."""
+    """A path that differs from HEAD. `state` is a letter for git's index and one for the disk; "." is no difference."""
 
     path: str
     state: str
     tracked: bool
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether git misses the file on disk. ("UD" is a conflict: they deleted it, and ours is on disk.)"""
+        return self.state[1] == "D" and self.state[0] != "U"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,8 @@ class Status:
     entries: tuple[StatusEntry, ...]
 
 
-# Fields before the path in a record of `git status --porcelain=v2`: untracked, changed, unmerged. Renames are not asked
-# for, ignored files neither.
+# The number of fields before the path in a record of `git status --porcelain=v2`: untracked, changed, unmerged. Records
+# of renames and of ignored files do not occur with the options in `STATUS`.
 _FIELDS_BEFORE_PATH = {"?": 1, "1": 8, "u": 10}
 
 

@@ -108,8 +108,8 @@ class Encoder:
         It runs in float32, at some 10 texts a second. The first few words of each text count as one more text:
         questions are as short, and short texts have larger activations.
         """
+        from kuberian.model.calibration import calibrate
         from kuberian.model.engines.blas_threads import OneBlasThread
-        from kuberian.model.int8.calibration import calibrate
         from kuberian.model.int8.quantization import quantize_model
         from kuberian.model.int8.quantized_file import save
 

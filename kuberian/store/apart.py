@@ -1,7 +1,7 @@
 """Reading the files of a home in a process of their own.
 
-POSIX drops all locks that a process holds on a file as soon as the process closes any descriptor of that file: whoever
-opens a live SQLite database beside SQLite takes its locks away, and the next writer deletes the log under its feet
+When a process closes any descriptor of a file, POSIX drops all locks that the process holds on that file. So whoever
+reads a live database without SQLite takes SQLite's locks away, and the next writer may delete the log that is in use
 (SQLite, "How To Corrupt An SQLite Database File", 2.2). Another process has locks of its own.
 """
 
@@ -31,19 +31,19 @@ for name in sys.argv[1:]:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What was read of a file: the CRC-32 of all of it, and its first 100 bytes."""
+    """What was read: the CRC-32 of the whole file, and its first 100 bytes."""
 
     crc32: int
     head: bytes
 
 
 def read(files: Sequence[Path]) -> list[Contents | None]:
-    """Read some files through, some 1 GB a second and 12 ms for the process; None for one that cannot be read."""
+    """Read whole files, at about 1 GB a second and 12 ms for the process. None stands for one that cannot be read."""
     if not files:
         return []
     try:
-        done = subprocess.run(
-            # Nothing but the standard library, whatever the environment and the working directory hold.
+        process = subprocess.run(
+            # -I and -S: only the standard library, whatever is in the environment and the working directory.
             [sys.executable, "-I", "-S", "-c", _PROGRAM, *map(str, files)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -52,7 +52,7 @@ def read(files: Sequence[Path]) -> list[Contents | None]:
         )
     except (OSError, subprocess.CalledProcessError):
         return [None] * len(files)
-    return [_contents(line) for line in done.stdout.decode("ascii").split("\n")[: len(files)]]
+    return [_contents(line) for line in process.stdout.decode("ascii").splitlines()]
 
 
 def _contents(line: str) -> Contents | None:

@@ -1,4 +1,4 @@
-"""Blobs: a file's content is cut and written once, whichever paths and snapshots hold it."""
+"""Blobs: a file's content is cut and written once, however many paths and snapshots have it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sqlite3
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kuberian.store import chunks
+from kuberian.store import chunks, meta
 from kuberian.store.columns import to_column
 from kuberian.store.texts import inflate, lines_of
 
 
 @dataclass(frozen=True, slots=True)
 class KnownBlob:
-    """A blob that the home has: its row, its size in bytes, and why its content is not indexed, if it is not."""
+    """A blob that the home has: its id, its size in bytes, and the reason if its content is not indexed."""
 
     id: int
     size: int
@@ -23,7 +23,7 @@ class KnownBlob:
 class FileRows(NamedTuple):
     """A content as it is stored: the columns of `blobs`, and its chunks. `content` and `outline` may be missing.
 
-    A tuple, because that is sooner pickled, on its way from a worker.
+    A tuple, because a worker sends it, and tuples are pickled faster.
     """
 
     language: str
@@ -52,9 +52,9 @@ class Sighting:
 
 
 class BlobStore:
-    """The blobs of a home that a version of the chunker has cut, by (object id, the language that the path suggests).
+    """The blobs that a version of the chunker has cut, by object id and by `hint`, the language that the path suggests.
 
-    The same bytes may be C in one place and C++ in another; '' stands for a path that suggests nothing.
+    The same bytes may be C in one place and C++ in another. A path that suggests nothing has the hint ''.
     """
 
     def __init__(self, connection: sqlite3.Connection, chunker: int) -> None:
@@ -62,7 +62,7 @@ class BlobStore:
         self._expected: dict[tuple[str, str], KnownBlob] = {}
 
     def expect(self, root: str) -> None:
-        """Read at once what is known of the blobs of a repository's newest snapshot: most of the next one's."""
+        """Read all blobs of a repository's newest snapshot at once: the next snapshot has most of them too."""
         rows = self._connection.execute(
             """
             SELECT DISTINCT oid, hint, blobs.id, size, blobs.skipped FROM snapshot_files
@@ -77,7 +77,7 @@ class BlobStore:
         self._expected = {(oid, hint): KnownBlob(*rest) for oid, hint, *rest in rows}
 
     def find(self, oid: str, hint: str) -> KnownBlob | None:
-        """Return the blob of a content, or None if the home does not have it, cut by this version of the code."""
+        """Return the blob of a content, or None if this version of the chunker has not cut it yet."""
         if known := self._expected.get((oid, hint)):
             return known
         row = self._connection.execute(
@@ -87,10 +87,11 @@ class BlobStore:
         return KnownBlob(*row) if row else None
 
     def add(self, oid: str, hint: str, size: int, rows: FileRows) -> KnownBlob:
-        """Write the rows of a content of `size` bytes; those that an older version cut are replaced."""
+        """Write the rows of a content of `size` bytes. They replace the rows that an older version cut."""
         old = self._connection.execute("SELECT id FROM blobs WHERE oid = ? AND hint = ?", (oid, hint)).fetchone()
         if old:
             chunks.remove_of(self._connection, old[0])
+            meta.note_change(self._connection)  # snapshots have the blob already: their chunks are others now
         blob_id = self._connection.execute(
             """
             INSERT INTO blobs(oid, hint, language, size, encoding, chunker, skipped, content, outline, chunks)
@@ -127,7 +128,7 @@ def text(connection: sqlite3.Connection, blob_id: int) -> Text:
 
 
 def at_path(connection: sqlite3.Connection, path: str) -> list[Sighting]:
-    """Return the blobs that are indexed at a path, in all snapshots."""
+    """Return the blobs at a path, in all snapshots that index it."""
     rows = connection.execute(
         """
         SELECT snapshot_id, blob_id FROM snapshot_files JOIN paths ON paths.id = path_id
@@ -139,12 +140,12 @@ def at_path(connection: sqlite3.Connection, path: str) -> list[Sighting]:
 
 
 def languages(connection: sqlite3.Connection) -> set[str]:
-    """Return the languages that anything in the home is in."""
+    """Return the languages of all blobs in the home."""
     return {language for (language,) in connection.execute("SELECT DISTINCT language FROM blobs WHERE language != ''")}
 
 
 def remove_unused(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Take out the blobs that no snapshot has; return how many they were, and their chunks."""
+    """Remove the blobs that no snapshot has. Return how many they were, and how many chunks they had."""
     unused = [
         blob_id
         for (blob_id,) in connection.execute(

@@ -1,4 +1,4 @@
-"""Chunks: written with their full-text rows, and read back one by one, by name, or all that are in some blobs."""
+"""Chunks: written with their full-text rows, and read one by one, by name, or all of some blobs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ChunkRows(NamedTuple):
-    """A chunk as it is stored: its columns, and those of its full-text row (see `blobs.FileRows`)."""
+    """A chunk as it is stored: its columns, and the columns of its full-text row (see `blobs.FileRows`)."""
 
     start_line: int
     end_line: int
@@ -36,24 +36,19 @@ class ChunkRows(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredChunk:
-    """A chunk of the store with its code. `language` is that of its blob; `passage` is the hash of its passage."""
+    """What a passage is made of: a stored chunk with its code. `passage` is the hash of its passage."""
 
-    start_line: int
-    end_line: int
     kind: str
     symbol: str | None
-    signature: str | None
     scope: str | None
-    doc: str | None
     part: int
     passage: bytes
-    language: str | None
     code: str
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What is shown of a chunk besides its lines' text."""
+    """What is shown of a chunk, without its text."""
 
     start_line: int
     end_line: int
@@ -64,7 +59,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A chunk of a name at a place in a snapshot; `passage` tells one version of it from another."""
+    """A chunk with some name, at its place in a snapshot. `passage` tells one version of the chunk from another."""
 
     snapshot_id: int
     path: str
@@ -76,8 +71,8 @@ class Sighting:
 class ChunkTable:
     """The chunks of some blobs, ascending by id: each column is an array [chunks].
 
-    `embeddings` are the ids of their embeddings, 0 where there is none, and `later_part` tells of those that are not
-    the head of their definition.
+    `embeddings` are the ids of their embeddings, 0 where there is none. `later_part` says which chunks are not the head
+    of their definition.
     """
 
     ids: npt.NDArray[np.int64]
@@ -112,7 +107,7 @@ def add(connection: sqlite3.Connection, blob_id: int, chunk: ChunkRows) -> None:
 
 
 def remove_of(connection: sqlite3.Connection, blob_id: int) -> int:
-    """Take away a blob's chunks and their full-text rows; return how many there were."""
+    """Remove a blob's chunks and their full-text rows. Return how many there were."""
     texts = fulltext.chunk_texts(connection, blob_id)
     for chunk_id, chunk in texts:
         if fulltext.has_chunk(connection, chunk_id):
@@ -140,25 +135,22 @@ def names(connection: sqlite3.Connection, chunk_ids: Iterable[int]) -> list[str]
 
 
 def with_code(connection: sqlite3.Connection, chunk_ids: Sequence[int]) -> Iterator[StoredChunk]:
-    """Yield some chunks, those of one blob together. Memory holds one blob at a time."""
+    """Yield some chunks, blob by blob. Memory holds one blob at a time."""
     rows = connection.execute(
         f"""
-        SELECT blob_id, start_line, end_line, kind, symbol, signature, scope, doc, part, passage
+        SELECT blob_id, start_line, end_line, kind, symbol, scope, part, passage
         FROM chunks WHERE id IN ({_listed(chunk_ids)}) ORDER BY blob_id, id
         """
     ).fetchall()
     for blob_id, of_blob in groupby(rows, key=lambda row: row[0]):
-        language, content = connection.execute(
-            "SELECT language, content FROM blobs WHERE id = ?", (blob_id,)
-        ).fetchone()
+        (content,) = connection.execute("SELECT content FROM blobs WHERE id = ?", (blob_id,)).fetchone()
         text = lines_of(inflate(content))
-        for _, start, end, kind, symbol, signature, scope, doc, part, passage in of_blob:
-            code = slice_lines(text, start, end)
-            yield StoredChunk(start, end, kind, symbol, signature, scope, doc, part, passage, language or None, code)
+        for _, start, end, kind, symbol, scope, part, passage in of_blob:
+            yield StoredChunk(kind, symbol, scope, part, passage, slice_lines(text, start, end))
 
 
 def defined_in(connection: sqlite3.Connection, blob_id: int) -> Iterator[str]:
-    """Yield the names of all that a blob defines, without their scopes, in its order."""
+    """Yield the names that a blob defines, without their scopes, in the order of the blob."""
     for (stored,) in connection.execute("SELECT names FROM chunks WHERE blob_id = ? ORDER BY id", (blob_id,)):
         yield from own_names(stored)
 
@@ -177,7 +169,7 @@ def named(connection: sqlite3.Connection, symbol: str, kind: str) -> list[Sighti
 
 
 def some_of(connection: sqlite3.Connection, snapshot_id: int, count: int) -> list[int]:
-    """Return the ids of some chunks of a snapshot: as good as at random, and the same ones for the same chunks."""
+    """Return the ids of some chunks of a snapshot: as good as random, but the same ones each time."""
     rows = connection.execute(
         """
         SELECT chunks.id FROM chunks
@@ -190,17 +182,17 @@ def some_of(connection: sqlite3.Connection, snapshot_id: int, count: int) -> lis
 
 
 def of_blobs(connection: sqlite3.Connection, blobs: Iterable[tuple[int, int]]) -> ChunkTable:
-    """Return the chunks of some blobs, each given with the model (0: none) whose embeddings are wanted."""
+    """Return the chunks of some blobs. Each blob comes with the model (0: none) of the embeddings to look up."""
     import numpy as np
 
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS asked_blobs(blob_id INTEGER PRIMARY KEY, model_id INTEGER)")
-    connection.execute("DELETE FROM asked_blobs")
-    connection.executemany("INSERT INTO asked_blobs VALUES(?, ?)", blobs)
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted_blobs(blob_id INTEGER PRIMARY KEY, model_id INTEGER)")
+    connection.execute("DELETE FROM wanted_blobs")
+    connection.executemany("INSERT INTO wanted_blobs VALUES(?, ?)", blobs)
     rows = connection.execute(
         """
-        SELECT chunks.id, chunks.blob_id, coalesce(embeddings.id, 0), part > 1 FROM asked_blobs
-        JOIN chunks ON chunks.blob_id = asked_blobs.blob_id
-        LEFT JOIN embeddings ON embeddings.passage = chunks.passage AND embeddings.model_id = asked_blobs.model_id
+        SELECT chunks.id, chunks.blob_id, coalesce(embeddings.id, 0), part > 1 FROM wanted_blobs
+        JOIN chunks ON chunks.blob_id = wanted_blobs.blob_id
+        LEFT JOIN embeddings ON embeddings.passage = chunks.passage AND embeddings.model_id = wanted_blobs.model_id
         ORDER BY chunks.id
         """
     ).fetchall()
@@ -209,4 +201,4 @@ def of_blobs(connection: sqlite3.Connection, blobs: Iterable[tuple[int, int]]) -
 
 
 def _listed(ids: Iterable[int]) -> str:
-    return ",".join(str(int(one)) for one in ids)
+    return ",".join(str(int(chunk_id)) for chunk_id in ids)

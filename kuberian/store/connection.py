@@ -1,4 +1,4 @@
-"""Connections to a home's database: how it is opened, one state of it, all or nothing, and what its errors mean."""
+"""Connections to a home's database: opening, reading one state, transactions, and what errors mean."""
 
 from __future__ import annotations
 
@@ -13,36 +13,38 @@ from kuberian.store import damage
 from kuberian.store.folder import HomeFolder
 from kuberian.store.version import SCHEMA_VERSION
 
-# How long a statement waits for another process's short lock on the SQLite file. Readers never wait for the writer
-# (write-ahead log); this only bridges the moments when the log is set up or taken away.
+# How long a statement waits for a lock of another process on the SQLite file. Readers never wait for the writer
+# (write-ahead log). Such locks are short: they are held while the log is set up or taken away.
 BUSY_TIMEOUT_MS = 5000
 
-# A commit to disk costs some 5 ms; one a second is not felt and loses at most a second's work.
+# A commit to disk costs some 5 ms. One a second costs almost nothing, and a kill loses at most a second's work.
 COMMIT_SECONDS = 1.0
 
 
 def open_reader(home: HomeFolder) -> sqlite3.Connection:
-    """Open the database for reading. Raises HomeError where it holds changes that cannot be read from here."""
+    """Open the database for reading. Raises HomeError if its log holds changes that cannot be read here."""
     database = home.database
     if home.may_write():
         return _connect(database, "mode=ro")
-    # The log is read through a shared-memory file beside it, which cannot be made here. While somebody writes it is
-    # there. Where there is nothing in the log the database is whole without it.
-    log, shared = (database.with_name(database.name + end) for end in ("-wal", "-shm"))
-    holds = log.exists() and log.stat().st_size > 0
-    if not holds and not shared.exists():
+    # SQLite reads the log through a shared-memory file beside it, and cannot make that file here. It is there while
+    # somebody writes. If the log is empty, the database is whole without it.
+    has_changes = home.log_bytes() > 0
+    if not has_changes and not database.with_name(f"{database.name}-shm").exists():
         return _connect(database, "immutable=1")
     connection = _connect(database, "mode=ro")
     try:
         connection.execute("PRAGMA user_version")
     except sqlite3.OperationalError:
         connection.close()
-        if holds:
+        if has_changes:
             raise HomeError(
-                f"{log} holds changes that cannot be read where {database.parent} may not be written: "
+                f"{home.log} holds changes that cannot be read where {database.parent} may not be written: "
                 "run `kuberian status` once where it may"
             ) from None
         return _connect(database, "immutable=1")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -57,7 +59,7 @@ def _connect(database: Path, mode: str) -> sqlite3.Connection:
 
 
 def open_writer(home: HomeFolder) -> sqlite3.Connection:
-    """Open the database for writing, in autocommit mode. What is committed survives a power cut."""
+    """Open the database for writing, in autocommit mode. Committed work survives a power cut."""
     connection = sqlite3.connect(home.database, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -70,17 +72,17 @@ def open_writer(home: HomeFolder) -> sqlite3.Connection:
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
-    """Take the log over into the database, and cut it off."""
+    """Copy the log into the database, and empty the log."""
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def give_room_back(connection: sqlite3.Connection) -> None:
-    """Give the room of rows that were deleted back to the disk."""
+    """Give the room of deleted rows back to the disk."""
     connection.execute("VACUUM")
 
 
 def check_version(home: HomeFolder, connection: sqlite3.Connection) -> int:
-    """Return the version of the tables, 0 where none are made yet. Raises HomeError for those of a newer program."""
+    """Return the version of the tables, 0 if there are none yet. Raises HomeError if a newer program made them."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > SCHEMA_VERSION:
         raise HomeError(
@@ -107,8 +109,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def batches(connection: sqlite3.Connection) -> Iterator[Callable[[], None]]:
     """Write many things inside, one after the other, in transactions of about a second.
 
-    The function that is yielded says that one thing is whole. However the work ends, what is whole is committed and
-    what is half written is not, wherever an interrupt, a lack of memory or a full disk strikes.
+    Yields a function: call it when one thing is whole. However the work ends (an interrupt, no more memory, a full
+    disk), everything that is whole is committed, and nothing that is half written.
     """
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("SAVEPOINT whole")
@@ -128,7 +130,7 @@ def batches(connection: sqlite3.Connection) -> Iterator[Callable[[], None]]:
     except BaseException:
         try:
             _keep_what_is_whole(connection)
-        except sqlite3.Error:  # a full disk also fails here; what came before is what to tell
+        except sqlite3.Error:  # a full disk makes this fail too: tell of the first error
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
         raise
@@ -136,12 +138,12 @@ def batches(connection: sqlite3.Connection) -> Iterator[Callable[[], None]]:
 
 
 def _keep_what_is_whole(connection: sqlite3.Connection) -> None:
-    if not connection.in_transaction:  # SQLite took all of it back
+    if not connection.in_transaction:  # SQLite itself has rolled back
         return
     try:
         connection.execute("ROLLBACK TO whole")
     except sqlite3.OperationalError as error:
-        if "no such savepoint" not in str(error):  # between two things there is none, and nothing to take back
+        if "no such savepoint" not in str(error):  # between two things there is none, and nothing is half written
             raise
     connection.execute("COMMIT")
 
@@ -153,29 +155,30 @@ def one_state(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.execute("COMMIT")  # keeps the temporary tables
+        if connection.in_transaction:  # after some errors SQLite itself has rolled back
+            connection.execute("COMMIT")  # keeps the temporary tables
 
 
 def hold_ids(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
-    """Put ids into the connection's own table `held_ids`, to be joined with: a statement cannot list 100,000."""
+    """Put ids into the connection's own table `held_ids`, to join with: a statement cannot list 100,000 of them."""
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS held_ids(id INTEGER PRIMARY KEY)")
     connection.execute("DELETE FROM held_ids")
-    connection.executemany("INSERT OR IGNORE INTO held_ids VALUES(?)", ((int(one),) for one in ids))
+    connection.executemany("INSERT OR IGNORE INTO held_ids VALUES(?)", ((int(row_id),) for row_id in ids))
 
 
 def data_version(connection: sqlite3.Connection) -> int:
-    """Return a number that differs from the last one if somebody else has written meanwhile."""
+    """Return a number that changes whenever another connection has written."""
     return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
-# What SQLite says, by the way out. Anything else would be a mistake of ours, and is not dressed up as the user's.
+# Parts of SQLite's messages: of damage, and of a disk or file to look after. Any other message is a mistake of ours.
 _DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt", "not decode")
 _ENVIRONMENT = ("unable to open", "readonly", "disk I/O", "disk is full", "locked")
 
 
 @contextmanager
 def database_errors(home: HomeFolder) -> Iterator[None]:
-    """Turn what SQLite reports of the file or the disk into a HomeError that names the file and the way out."""
+    """Turn SQLite's errors of the file or the disk into a HomeError that names the file and says what to do."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -189,7 +192,7 @@ def database_errors(home: HomeFolder) -> Iterator[None]:
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Tell whether SQLite means that the file is not what it was."""
+    """Tell whether SQLite means that the file is damaged."""
     return any(sign in str(error) for sign in _DAMAGED)
 
 

@@ -7,14 +7,14 @@ import struct
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
-from kuberian.store import apart, sums
+from kuberian.store import apart, checksums
+from kuberian.store.clock import stamp
 from kuberian.store.columns import from_column
 from kuberian.store.folder import HomeFolder
 from kuberian.store.texts import inflate
 
-# A reader that meets damage leaves this note: the next writer looks at everything before it goes on.
+# A reader that meets damage leaves this file. Then the next writer examines everything first.
 SUSPECT = "kuberian.suspect"
 
 # Vectors have unit length; float16 keeps it to 0.1 %.
@@ -22,16 +22,16 @@ LENGTH_TOLERANCE = 0.01
 
 
 def cut_short(home: HomeFolder) -> str | None:
-    """Say how a database lacks its end, by the page count in its header; None if it does not, or none can be told."""
+    """Say how much a database lacks at its end, by the page count in its header; None if it seems to be whole."""
     (content,) = apart.read([home.database])
     state = home.state()
     if content is None or state is None or len(content.head) < 100 or state.log_bytes:
-        return None  # a checkpoint may be at work
+        return None  # the log may be on its way into the database
     header, size = content.head, state.size
     page = struct.unpack(">H", header[16:18])[0]
     expected = (65536 if page == 1 else page) * struct.unpack(">I", header[28:32])[0]
-    counted = header[24:28] == header[92:96]  # else the page count is not kept up
-    return f"{size:,} of {expected:,} bytes" if counted and size < expected else None
+    is_counted = header[24:28] == header[92:96]  # else the page count is out of date
+    return f"{size:,} of {expected:,} bytes" if is_counted and size < expected else None
 
 
 def reason(home: HomeFolder, error: sqlite3.DatabaseError) -> str:
@@ -42,7 +42,7 @@ def reason(home: HomeFolder, error: sqlite3.DatabaseError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What is wrong with one file of a home, its path being relative to the home."""
+    """What is wrong with one file of a home. The path is relative to the home."""
 
     file: str
     what: str
@@ -52,38 +52,38 @@ class Damage:
 
 
 def examine(home: HomeFolder, connection: sqlite3.Connection) -> list[Damage]:
-    """Read everything in a home and return what is wrong; nothing if all is well."""
+    """Read everything in a home, and return what is wrong."""
     database = home.database.name
-    found = []
+    damages = []
     try:
-        names = [f"{home.vectors.name}/{file.name}" for file in sorted(home.vectors.iterdir())]
-        found += [
+        names = [f"{home.vectors.name}/{file.name}" for file in sorted(home.vectors.glob("*"))]
+        damages += [
             Damage(name, "its bytes are not those that were written")
             for name in (database, *names)
-            if sums.damaged(home.folder, name, thorough=True)
+            if checksums.damaged(home.folder, name, thorough=True)
         ]
         problems = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
-        found += [Damage(database, problem) for problem in problems if problem != "ok"]
+        damages += [Damage(database, problem) for problem in problems if problem != "ok"]
         for blob_id, content in connection.execute("SELECT id, content FROM blobs WHERE content IS NOT NULL"):
             try:
                 inflate(content)
             except sqlite3.DatabaseError as error:
-                found.append(Damage(database, f"blob {blob_id}: {error}"))
-        found += [Damage(database, problem) for problem in _lacking(connection)]
+                damages.append(Damage(database, f"blob {blob_id}: {error}"))
+        damages += [Damage(database, problem) for problem in _lacking(connection)]
         for model_id, dimension in connection.execute("SELECT id, dimension FROM models").fetchall():
             cursor = connection.execute("SELECT vector FROM embeddings WHERE model_id = ?", (model_id,))
             bad = 0
             while rows := cursor.fetchmany(4096):
                 bad += _bad_vectors(rows, dimension)
             if bad:
-                found.append(Damage(database, f"{bad} embeddings do not have unit length"))
+                damages.append(Damage(database, f"{bad} embeddings do not have unit length"))
     except sqlite3.DatabaseError as error:
-        found.append(Damage(database, str(error)))
-    return found
+        damages.append(Damage(database, str(error)))
+    return damages
 
 
 def _lacking(connection: sqlite3.Connection) -> Iterator[str]:
-    """Yield what chunks and full-text rows are not there, though they were written, or the other way round."""
+    """Yield which chunks and full-text rows are missing, and which full-text rows are of nothing."""
     for blob_id, written, there in connection.execute(
         """
         SELECT id, chunks, (SELECT count(*) FROM chunks WHERE blob_id = blobs.id) AS there FROM blobs
@@ -91,15 +91,15 @@ def _lacking(connection: sqlite3.Connection) -> Iterator[str]:
         """
     ):
         yield f"blob {blob_id} has {there} of its {written} chunks"
-    for table, what in (("chunk_words", "chunks"), ("path_words", "paths")):
-        apart = connection.execute(
+    for table, of_table in (("chunk_words", "chunks"), ("path_words", "paths")):
+        count = connection.execute(
             f"""
-            SELECT (SELECT count(*) FROM {what} WHERE id NOT IN (SELECT id FROM {table}_docsize))
-                + (SELECT count(*) FROM {table}_docsize WHERE id NOT IN (SELECT id FROM {what}))
+            SELECT (SELECT count(*) FROM {of_table} WHERE id NOT IN (SELECT id FROM {table}_docsize))
+                + (SELECT count(*) FROM {table}_docsize WHERE id NOT IN (SELECT id FROM {of_table}))
             """
         ).fetchone()[0]
-        if apart:
-            yield f"{apart} {what} do not have the full-text row that is theirs"
+        if count:
+            yield f"{count} {of_table} do not have the full-text row that is theirs"
 
 
 def _bad_vectors(rows: list[tuple[bytes]], dimension: int) -> int:
@@ -112,7 +112,7 @@ def _bad_vectors(rows: list[tuple[bytes]], dimension: int) -> int:
 
 
 def suspect(home: HomeFolder) -> None:
-    """Leave the note, where that is possible."""
+    """Note that a reader has met damage, if the home may be written."""
     with suppress(OSError):
         (home.folder / SUSPECT).touch()
 
@@ -123,17 +123,17 @@ def is_suspect(home: HomeFolder) -> bool:
 
 
 def clear(home: HomeFolder) -> None:
-    """Take the note away."""
+    """Remove the note."""
     (home.folder / SUSPECT).unlink(missing_ok=True)
 
 
 def known_paths(home: HomeFolder) -> list[str]:
-    """Return the folders of the repositories in a damaged database, as far as they can still be read."""
+    """Return the folders of the repositories in a damaged database, as far as they can be read."""
     return _still_readable(home, "SELECT path FROM repositories ORDER BY name")
 
 
 def known_checkpoints(home: HomeFolder) -> list[str]:
-    """Return the folders of the checkpoints that it was embedded with, but for the bundled one, likewise."""
+    """Return the folders of the checkpoints in a damaged database likewise, without the bundled one."""
     return _still_readable(home, "SELECT DISTINCT path FROM models WHERE path IS NOT NULL ORDER BY id")
 
 
@@ -147,12 +147,11 @@ def _still_readable(home: HomeFolder, query: str) -> list[str]:
 
 def set_aside(home: HomeFolder) -> str:
     """Move the database away, so that a new one can be made; return its new name."""
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
-    name = f"{home.database.name}.damaged-{stamp}"
+    name = f"{home.database.name}.damaged-{stamp()}"
     home.database.rename(home.folder / name)
     for end in ("-wal", "-shm"):
         with suppress(FileNotFoundError):
             home.database.with_name(home.database.name + end).rename(home.folder / (name + end))
-    sums.forget(home.folder, home.database.name)
+    checksums.forget(home.folder, home.database.name)
     clear(home)
     return name

@@ -1,4 +1,4 @@
-"""Embeddings: vectors by (hash of a passage, model), as SQLite keeps them. FAISS files are made of them."""
+"""Embeddings: vectors by hash of the passage and by model, as SQLite keeps them. FAISS files are made from them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 from kuberian.store.arrays import STORED, Floats, Ids
 from kuberian.store.connection import hold_ids
 
+# Rows to read at a time.
 _BATCH = 8192
 
-# What an embedding may be of.
+# Of an embedding: its passage is no chunk's, no path's and no outline's any more.
 _UNUSED = """
     passage NOT IN (
         SELECT passage FROM chunks UNION SELECT passage FROM paths
@@ -33,7 +34,7 @@ def add(connection: sqlite3.Connection, model_id: int, passages: Sequence[bytes]
 
 
 def by_ids(connection: sqlite3.Connection, ids: Ids, dimension: int) -> Floats:
-    """Return the vectors [n, dimension] of n embeddings, whose ids ascend. Raises KeyError if there is none of one."""
+    """Return the vectors [n, dimension] of n embeddings (ids ascending). Raises KeyError for an id without one."""
     marks = ",".join(map(str, ids.tolist()))
     rows = connection.execute(f"SELECT vector FROM embeddings WHERE id IN ({marks}) ORDER BY id").fetchall()
     if len(rows) != len(ids):
@@ -86,14 +87,8 @@ def of_outlines(connection: sqlite3.Connection, model_id: int, blob_ids: Sequenc
     return _in_order(dict(rows), blob_ids, dimension)
 
 
-def count_after(connection: sqlite3.Connection, model_id: int, last: int) -> int:
-    """Return how many embeddings a model has after an id."""
-    query = "SELECT count(*) FROM embeddings WHERE model_id = ? AND id > ?"
-    return int(connection.execute(query, (model_id, last)).fetchone()[0])
-
-
 def remove_unused(connection: sqlite3.Connection) -> tuple[int, list[int]]:
-    """Take out the embeddings of passages that nothing has; return how many they were, and of which models."""
+    """Remove the embeddings of passages that nothing has. Return how many they were, and of which models."""
     models = [row[0] for row in connection.execute(f"SELECT DISTINCT model_id FROM embeddings WHERE {_UNUSED}")]
     return connection.execute(f"DELETE FROM embeddings WHERE {_UNUSED}").rowcount, models
 
@@ -103,6 +98,6 @@ def _vectors(rows: Iterable[tuple[bytes, ...]], dimension: int) -> Floats:
     return stored.astype(np.float32).reshape(-1, dimension)
 
 
-def _in_order(found: dict[int, bytes], ids: Sequence[int], dimension: int) -> Floats:
-    none = bytes(STORED.itemsize * dimension)
-    return _vectors([(found.get(one, none),) for one in ids], dimension)
+def _in_order(vectors: dict[int, bytes], ids: Sequence[int], dimension: int) -> Floats:
+    zeros = bytes(STORED.itemsize * dimension)
+    return _vectors([(vectors.get(row_id, zeros),) for row_id in ids], dimension)

@@ -1,4 +1,4 @@
-"""The folder of a home: what lies where in it, and which file its database is."""
+"""The folder of a home: where things are in it, and which file its database is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOLDER = "index.holder"
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """The database as a file: which it is, and its size (bytes), time (ns) and the size of the log beside it."""
+    """The database as a file: which file it is, its size (bytes) and time (ns), and the size of the log beside it."""
 
     device: int
     inode: int
@@ -26,13 +26,13 @@ class FileState:
     log_bytes: int
 
     def is_same_file(self, other: FileState) -> bool:
-        """Tell whether it is that very file, whatever is written in it."""
+        """Tell whether it is the same file, whatever its content."""
         return (self.device, self.inode) == (other.device, other.inode)
 
 
 @dataclass(frozen=True)
 class HomeFolder:
-    """A home by its folder, which need not exist."""
+    """A home by its folder. The folder need not exist."""
 
     folder: Path
 
@@ -42,18 +42,23 @@ class HomeFolder:
         return self.folder / DATABASE
 
     @property
+    def log(self) -> Path:
+        """SQLite's write-ahead log: what is committed, but not yet in the database file."""
+        return self.folder / LOG
+
+    @property
     def vectors(self) -> Path:
         """The folder of the FAISS files."""
         return self.folder / VECTORS
 
     @property
     def mirrors(self) -> Path:
-        """The folder of the clones of repositories that were named by their address."""
+        """The folder of the clones of repositories that are indexed by their address."""
         return self.folder / MIRRORS
 
     @property
     def quantized(self) -> Path:
-        """The folder of the eight-bit forms that were made for checkpoints without one."""
+        """The folder of the eight-bit forms of checkpoints that came without one."""
         return self.folder / QUANTIZED
 
     def is_mirror(self, repository: Path) -> bool:
@@ -61,21 +66,24 @@ class HomeFolder:
         return self.mirrors.resolve() in repository.parents
 
     def state(self) -> FileState | None:
-        """Return what tells the database from another that takes its place; None where there is none."""
+        """Return what tells the database from another file in its place; None if there is no database."""
         try:
-            found = self.database.stat()
+            file = self.database.stat()
         except OSError:
             return None
+        return FileState(file.st_dev, file.st_ino, file.st_size, file.st_mtime_ns, self.log_bytes())
+
+    def log_bytes(self) -> int:
+        """Return the size of the log, 0 where there is none. Another process may delete it at any moment."""
         try:
-            log_bytes = (self.folder / LOG).stat().st_size
+            return self.log.stat().st_size
         except OSError:
-            log_bytes = 0
-        return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, log_bytes)
+            return 0
 
     def may_write(self) -> bool:
         """Tell whether this process may write to the home."""
         return os.access(self.folder, os.W_OK)
 
     def is_being_written(self) -> bool:
-        """Tell whether an index run seems to be at work (one that was killed leaves that behind until the next)."""
+        """Tell whether an index run seems to be at work. (After a killed run it seems so until the next run.)"""
         return (self.folder / HOLDER).exists()

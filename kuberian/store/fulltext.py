@@ -1,7 +1,7 @@
-"""The full-text rows of chunks and paths: what they say, written and taken away.
+"""The full-text rows of chunks and paths: their words, how they are written, removed and searched.
 
-The tables keep no copy of the text (`content=''`), so taking a row away needs the very words that were written. They
-are a pure function of the chunk, which is why `words.WORDS_VERSION` guards them.
+The tables keep no copy of the text (`content=''`), so to remove a row takes the same words that were written. The words
+are a pure function of the chunk and of `kuberian.words`; `words.WORDS_VERSION` says when that function has changed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _INSERT = "INSERT INTO chunk_words(rowid, symbol, signature, doc, code) VALUES(?
 _DELETE = "INSERT INTO chunk_words(chunk_words, rowid, symbol, signature, doc, code) VALUES('delete', ?, ?, ?, ?, ?)"
 
 
-# The values of a row of `chunk_words`, but for its id: symbol, signature, doc, code.
+# The values of a row of `chunk_words`, without its id: symbol, signature, doc, code.
 Columns = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkText:
-    """What full text knows of a chunk."""
+    """What the full-text row of a chunk is made from."""
 
     symbol: str | None
-    names: str  # as `chunks.names` holds them
+    names: str  # as the column `chunks.names` has them
     signature: str | None
     doc: str | None
     code: str
@@ -59,14 +59,14 @@ class Defined:
 
 
 def defined(stored: str) -> list[Defined]:
-    """Return what a value of `chunks.names` says."""
+    """Return the definitions in a value of the column `chunks.names`."""
     lines = (line.partition(" ") for line in stored.split("\n")) if stored else ()
     return [Defined(kind, symbol) for kind, _, symbol in lines]
 
 
 def own_names(stored: str) -> Iterator[str]:
-    """Yield the names, without their scopes, that a value of `chunks.names` defines, and not only offers again."""
-    return (found.name for found in defined(stored) if found.kind != "export")
+    """Yield the names in a value of `chunks.names` without their scopes, but no names that are only exported again."""
+    return (definition.name for definition in defined(stored) if definition.kind != "export")
 
 
 def add_chunk(connection: sqlite3.Connection, chunk_id: int, columns: Columns) -> None:
@@ -75,14 +75,14 @@ def add_chunk(connection: sqlite3.Connection, chunk_id: int, columns: Columns) -
 
 
 def remove_chunk(connection: sqlite3.Connection, chunk_id: int, columns: Columns) -> None:
-    """Take away the full-text row that `add_chunk` wrote with the same values."""
+    """Remove the full-text row that `add_chunk` wrote with the same values."""
     connection.execute(_DELETE, (chunk_id, *columns))
 
 
 def has_chunk(connection: sqlite3.Connection, chunk_id: int) -> bool:
-    """Tell whether a chunk has its row: one that an old version was interrupted at may not, and FTS5 must not miss it.
+    """Tell whether a chunk has its full-text row. An interrupted run of an old version may have left a chunk without.
 
-    (FTS5 takes away what it is told to, also what was never there, and its index is wrong from then on.)
+    Ask before `remove_chunk`: if FTS5 is told to remove a row that it does not have, its index is wrong from then on.
     """
     return connection.execute("SELECT 1 FROM chunk_words_docsize WHERE id = ?", (chunk_id,)).fetchone() is not None
 
@@ -93,13 +93,13 @@ def add_path(connection: sqlite3.Connection, path_id: int, path: str) -> None:
 
 
 def remove_path(connection: sqlite3.Connection, path_id: int, path: str) -> None:
-    """Take away the full-text row that `add_path` wrote for the same path."""
+    """Remove the full-text row that `add_path` wrote for the same path."""
     values = (path_id, searchable(storable(path)))
     connection.execute("INSERT INTO path_words(path_words, rowid, words) VALUES('delete', ?, ?)", values)
 
 
 def chunk_texts(connection: sqlite3.Connection, blob_id: int) -> list[tuple[int, ChunkText]]:
-    """Return the ids of a blob's chunks, and what full text knows of them."""
+    """Return the ids of a blob's chunks, and what their full-text rows are made from."""
     stored = connection.execute("SELECT content FROM blobs WHERE id = ?", (blob_id,)).fetchone()[0]
     lines = lines_of(inflate(stored)) if stored is not None else []
     rows = connection.execute(
@@ -112,7 +112,7 @@ def chunk_texts(connection: sqlite3.Connection, blob_id: int) -> list[tuple[int,
 
 
 def check_words(connection: sqlite3.Connection) -> None:
-    """Write all full-text rows anew if another version of `kuberian.words` made them."""
+    """Write all full-text rows again if another version of `kuberian.words` made them."""
     if meta.words_version(connection) == WORDS_VERSION:
         return
     with transaction(connection):
@@ -128,17 +128,17 @@ def check_words(connection: sqlite3.Connection) -> None:
 
 
 def optimize(connection: sqlite3.Connection) -> None:
-    """Merge what FTS5 has written piece by piece: smaller, and sooner searched."""
+    """Merge what FTS5 has written piece by piece: that is smaller, and faster to search."""
     connection.execute("INSERT INTO chunk_words(chunk_words) VALUES('optimize')")
 
 
 def term(word: str) -> str:
-    """Return the full-text expression for a word, as text or in parts of one."""
+    """Return the full-text expression for a word."""
     return '"{}"'.format(storable(word).replace('"', ""))
 
 
 def chunks_with(connection: sqlite3.Connection, expression: str, first: int, last: int) -> Iterator[int]:
-    """Yield the ids of the chunks between two, both included, that a full-text expression finds."""
+    """Yield the ids, from `first` to `last`, of the chunks that a full-text expression finds."""
     rows = connection.execute(
         "SELECT rowid FROM chunk_words WHERE chunk_words MATCH ? AND rowid BETWEEN ? AND ?", (expression, first, last)
     )
@@ -164,7 +164,7 @@ def stems(connection: sqlite3.Connection, texts: Sequence[str]) -> list[tuple[st
         "INSERT INTO temp.stem_texts(rowid, text) VALUES(?, ?)",
         [(number, searchable(storable(text))) for number, text in enumerate(texts)],
     )
-    found: list[list[str]] = [[] for _ in texts]
+    stems_of: list[list[str]] = [[] for _ in texts]
     for stem, number in connection.execute("SELECT term, doc FROM temp.stems ORDER BY doc, offset"):
-        found[number].append(stem)
-    return [tuple(of_text) for of_text in found]
+        stems_of[number].append(stem)
+    return [tuple(of_text) for of_text in stems_of]

@@ -1,4 +1,4 @@
-"""Taking things out of a home: a repository that is forgotten, and what no snapshot uses any more."""
+"""Removing things from a home: a repository, and what no snapshot uses any more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kuberian.store.repositories import KnownRepository
 
 @dataclass(frozen=True)
 class GarbageReport:
-    """What was taken out."""
+    """The counts of what was removed."""
 
     blobs: int
     chunks: int
@@ -26,29 +26,29 @@ class GarbageReport:
         return asdict(self)
 
 
-def forget_repository(connection: sqlite3.Connection, home: HomeFolder, known: KnownRepository) -> GarbageReport:
-    """Take a repository and its snapshots out of the home, all that only they used, and the clone if it is one."""
+def forget_repository(connection: sqlite3.Connection, home: HomeFolder, repository: KnownRepository) -> GarbageReport:
+    """Remove a repository and its snapshots, all that only they used, and its clone if the home keeps one."""
     with transaction(connection):
-        repositories.remove(connection, known.id)
-    if home.is_mirror(known.root):
-        shutil.rmtree(known.root, ignore_errors=True)
+        repositories.remove(connection, repository.id)
+    if home.is_mirror(repository.root):
+        shutil.rmtree(repository.root, ignore_errors=True)
     return collect_garbage(connection, home)
 
 
 def collect_garbage(connection: sqlite3.Connection, home: HomeFolder) -> GarbageReport:
-    """Drop the blobs, chunks, embeddings and paths that no snapshot uses, and give their room back to the disk."""
-    from kuberian.store import embeddings  # and NumPy, which most index runs do without
+    """Remove the blobs, chunks, embeddings and paths that no snapshot uses, and give their room back to the disk."""
+    from kuberian.store import embeddings  # imports NumPy, which most index runs do not need
 
     with transaction(connection):
         removed_blobs, removed_chunks = blobs.remove_unused(connection)
         paths.remove_unused(connection)
-        removed, touched = embeddings.remove_unused(connection)
-    if touched:
+        removed_embeddings, touched_models = embeddings.remove_unused(connection)
+    if touched_models:
         from kuberian.store.vector_files import write_files
 
-        for model_id in touched:
+        for model_id in touched_models:
             write_files(connection, home, model_id, anew=True)
-    if removed_blobs or removed:
+    if removed_blobs or removed_embeddings:
         fulltext.optimize(connection)
         give_room_back(connection)
-    return GarbageReport(removed_blobs, removed_chunks, removed)
+    return GarbageReport(removed_blobs, removed_chunks, removed_embeddings)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kuberian.errors import HomeError
 from kuberian.settings import home_folder
-from kuberian.store import damage, sums
+from kuberian.store import checksums, damage
 from kuberian.store.connection import (
     check_version,
     checkpoint,
@@ -26,8 +26,8 @@ from kuberian.store.folder import DATABASE, VECTORS, HomeFolder
 from kuberian.store.lock import locked, not_writable
 from kuberian.store.version import SCHEMA_VERSION
 
-# What a writer may spend on checksums at its end: this long, or this share of its own time. zlib's CRC-32 reads about
-# 1 GB a second.
+# A writer may spend this many seconds on checksums at its end, or this share of its own time if that is more. zlib's
+# CRC-32 reads about 1 GB a second.
 CRC_BYTES_A_SECOND = 1e9
 CRC_SECONDS = 0.25
 CRC_SHARE = 0.1
@@ -35,7 +35,7 @@ CRC_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Home(HomeFolder):
-    """A home by its folder. Nothing is created before `writer` is entered."""
+    """A home by its folder. Only `writer` creates anything."""
 
     @classmethod
     def at(cls, home: str | os.PathLike[str] | None = None) -> Home:
@@ -43,26 +43,26 @@ class Home(HomeFolder):
         return cls(home_folder(home))
 
     def is_new(self) -> bool:
-        """Tell whether nothing was ever indexed here: no database, or one whose tables were not finished."""
+        """Tell whether nothing was ever indexed here: there is no database, or its tables were not finished."""
         if not self.database.exists():
             return True
         with database_errors(self), closing(open_reader(self)) as connection:
             return check_version(self, connection) == 0
 
     def reader(self) -> sqlite3.Connection:
-        """Open the database for reading; searches and an index run do not wait for each other.
+        """Open the database for reading. Searches and an index run do not wait for each other.
 
         Raises HomeError if there is no home yet, it cannot be read, is damaged or was made by a newer version.
         """
         if not self.database.exists():
             raise self._nothing_yet()
-        if self._is_another():
+        if self._has_other_bytes():
             raise damaged(self, "its bytes are not those that were written")
         with database_errors(self):
             connection = open_reader(self)
             try:
                 version = check_version(self, connection)
-                if version == 0:  # a first run was ended while it made the tables
+                if version == 0:  # the first run was killed while it made the tables
                     raise self._nothing_yet()
                 if version < SCHEMA_VERSION:
                     raise HomeError(
@@ -75,7 +75,7 @@ class Home(HomeFolder):
 
     @contextmanager
     def writer(self, wait: bool = False) -> Iterator[sqlite3.Connection]:
-        """Hold the home for writing: the folder made, the tables brought up to date, one process at a time.
+        """Hold the home for writing, one process at a time. Makes the folder, and brings the tables up to date.
 
         The connection is in autocommit mode; use `transaction`. Raises HomeError if the folder cannot be written, is
         damaged or newer, or if another process holds it and `wait` is false.
@@ -87,7 +87,7 @@ class Home(HomeFolder):
         started = time.monotonic()
         with locked(self, wait), database_errors(self):
             self._set_damage_aside()
-            sums.forget(self.folder, DATABASE)
+            checksums.forget(self.folder, DATABASE)
             self._migrate()
             connection = open_writer(self)
             try:
@@ -95,10 +95,10 @@ class Home(HomeFolder):
                 checkpoint(connection)
             finally:
                 connection.close()
-            self._note_sums(time.monotonic() - started)
+            self._note_checksums(time.monotonic() - started)
 
     def _migrate(self) -> None:
-        """Make the tables, or bring them up to date."""
+        """Bring the tables up to date, made if there are none."""
         version = 0
         if self.database.exists():
             with closing(open_reader(self)) as connection:
@@ -109,25 +109,25 @@ class Home(HomeFolder):
             with closing(sqlite3.connect(self.database)) as connection:
                 migrate(connection)
 
-    def _is_another(self) -> bool:
-        """Tell whether the database is known, by its size, time and checksum, not to be what was written."""
-        return sums.damaged(self.folder, DATABASE)
+    def _has_other_bytes(self) -> bool:
+        """Tell whether size, time and checksum show that the database is not what was written."""
+        return checksums.damaged(self.folder, DATABASE)
 
     def _set_damage_aside(self) -> None:
-        """Move a database that is damaged away, with a warning, so that a new one is built from git."""
+        """Move a damaged database away, with a warning, so that a new one is built from git."""
         if not self.database.exists():
             return
-        reason = "its bytes are not those that were written" if self._is_another() else None
+        reason = "its bytes are not those that were written" if self._has_other_bytes() else None
         try:
             if reason is None:
                 with closing(open_reader(self)) as connection:
                     check_version(self, connection)
                     if damage.is_suspect(self):
-                        found = damage.examine(self, connection)
-                        reason = next((wrong.what for wrong in found if wrong.file == DATABASE), None)
-                        for wrong in found:
-                            if wrong.file != DATABASE:  # a cache: written anew by the next index run
-                                (self.folder / wrong.file).unlink(missing_ok=True)
+                        damages = damage.examine(self, connection)
+                        reason = next((each.what for each in damages if each.file == DATABASE), None)
+                        for each in damages:
+                            if each.file != DATABASE:  # a cache: the next index run writes it again
+                                (self.folder / each.file).unlink(missing_ok=True)
                         damage.clear(self)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
@@ -136,20 +136,19 @@ class Home(HomeFolder):
         if reason is not None:
             paths, checkpoints = damage.known_paths(self), damage.known_checkpoints(self)
             name = damage.set_aside(self)
-            again = f" (it knew {', '.join(paths)}: index each)" if len(paths) > 1 else ""
-            again += f" (it used the model {', '.join(checkpoints)}: name it with --model)" if checkpoints else ""
+            advice = f" (it knew {', '.join(paths)}: index each)" if len(paths) > 1 else ""
+            advice += f" (it used the model {', '.join(checkpoints)}: name it with --model)" if checkpoints else ""
             warnings.warn(
-                f"{self.database} was damaged ({reason}): it is set aside as {name}, and built anew from git{again}",
+                f"{self.database} was damaged ({reason}): it is set aside as {name}, and built anew from git{advice}",
                 stacklevel=3,
             )
 
-    def _note_sums(self, seconds: float) -> None:
-        """Note the files' checksums, unless that would take long beside what the writer took."""
-        log = self.database.with_name(f"{DATABASE}-wal")
-        whole = not log.exists() or not log.stat().st_size  # else a search held up the last checkpoint
+    def _note_checksums(self, seconds: float) -> None:
+        """Note the files' checksums, unless that would take long in comparison with the writer's own `seconds`."""
+        is_whole = not self.log_bytes()  # else a search held up the last checkpoint
         size = self.database.stat().st_size
-        if whole and size / CRC_BYTES_A_SECOND < max(CRC_SECONDS, CRC_SHARE * seconds):
-            sums.note(self.folder, [DATABASE, *(f"{VECTORS}/{file.name}" for file in self.vectors.iterdir())])
+        if is_whole and size / CRC_BYTES_A_SECOND < max(CRC_SECONDS, CRC_SHARE * seconds):
+            checksums.note(self.folder, [DATABASE, *(f"{VECTORS}/{file.name}" for file in self.vectors.iterdir())])
 
     def _nothing_yet(self) -> HomeError:
         return HomeError(f"nothing is indexed in {self.folder} yet: run `kuberian index PATH` first")

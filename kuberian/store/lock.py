@@ -14,7 +14,7 @@ from kuberian.store.folder import HOLDER, LOCK, HomeFolder
 
 @contextmanager
 def locked(home: HomeFolder, wait: bool) -> Iterator[None]:
-    """Hold the lock inside. Raises HomeError if another process does and `wait` is false, or it cannot be written."""
+    """Hold the lock inside. Raises HomeError if it cannot be written, or another process has it and `wait` is false."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(home.folder / LOCK, timeout=-1 if wait else 0)
@@ -26,11 +26,12 @@ def locked(home: HomeFolder, wait: bool) -> Iterator[None]:
         raise not_writable(home, error) from error
     try:
         note = {"process": os.getpid(), "since": now()}
-        with suppress(OSError):  # a full disk: what matters will say so
+        with suppress(OSError):  # on a full disk the database will say so
             (home.folder / HOLDER).write_text(json.dumps(note), encoding="utf-8")
         yield
     finally:
-        (home.folder / HOLDER).unlink(missing_ok=True)
+        with suppress(OSError):  # on Windows, while another process reads it
+            (home.folder / HOLDER).unlink(missing_ok=True)
         lock.release()
 
 
@@ -43,5 +44,5 @@ def _holder(home: HomeFolder) -> str:
     try:
         note = json.loads((home.folder / HOLDER).read_text(encoding="utf-8"))
         return f"process {note['process']} (since {note['since']})"
-    except (OSError, ValueError, KeyError, TypeError):  # between its lock and its note, or gone by now
+    except (OSError, ValueError, KeyError, TypeError):  # it has not written its note yet, or is gone by now
         return "another process"

@@ -1,4 +1,4 @@
-"""Facts about a home as a whole: which words its full-text rows have, and how often its snapshots were changed."""
+"""Facts about a home as a whole: which words its full-text rows have, and which state its snapshots are in."""
 
 from __future__ import annotations
 
@@ -9,20 +9,26 @@ from dataclasses import dataclass
 _WORDS = "words"
 _GENERATION = "generation"
 
-# Tables whose ids only grow: the greatest ever given tells whether a row was added.
+# Tables whose ids only grow: the greatest id ever given tells whether a row was added.
 _GROWING = ("blobs", "chunks", "embeddings", "vector_files")
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What answers depend on: equal for two looks at a home between which no answer can have changed.
+    """What answers depend on. As long as it is equal, no answer of a home can change.
 
-    `snapshots` is another number after every change of a snapshot, here and in every other home; `last_ids` are the
-    greatest ids of blobs, chunks, embeddings and FAISS files.
+    `snapshots` is a random number, a new one after every change of a snapshot. `last_ids` are the greatest ids of
+    blobs, chunks, embeddings and FAISS files.
     """
 
     snapshots: int
     last_ids: tuple[int, ...]
+
+    def has_all_of(self, other: State) -> bool:
+        """Tell whether it has the same snapshots as another state, and all rows of the other."""
+        return self.snapshots == other.snapshots and all(
+            mine >= theirs for mine, theirs in zip(self.last_ids, other.last_ids, strict=True)
+        )
 
 
 def words_version(connection: sqlite3.Connection) -> int | None:
@@ -43,7 +49,7 @@ def state(connection: sqlite3.Connection) -> State:
 
 
 def note_change(connection: sqlite3.Connection) -> None:
-    """Say that a snapshot was changed. Belongs into the transaction of the change."""
+    """Note that a snapshot was changed. Call it in the transaction of the change."""
     _set(connection, _GENERATION, random.getrandbits(63))
 
 

@@ -1,4 +1,4 @@
-"""Models: the checkpoints that embeddings were made with, in one precision each."""
+"""Models: the checkpoints that embeddings were made with, each in one precision."""
 
 from __future__ import annotations
 
@@ -28,13 +28,8 @@ def get(connection: sqlite3.Connection, model_id: int) -> Model:
     return Model(*connection.execute(f"{_QUERY} WHERE id = ?", (model_id,)).fetchone())
 
 
-def everyone(connection: sqlite3.Connection) -> list[Model]:
-    """Return all models of the home."""
-    return [Model(*row) for row in connection.execute(f"{_QUERY} ORDER BY id")]
-
-
 def last_of(connection: sqlite3.Connection, root: str) -> Model | None:
-    """Return the model that the repository at a folder was indexed with last."""
+    """Return the model that the repository at a folder was last indexed with."""
     row = connection.execute(
         f"""
         {_QUERY} JOIN snapshots ON models.id = snapshots.model_id JOIN repositories ON repository_id = repositories.id

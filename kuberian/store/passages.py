@@ -1,4 +1,4 @@
-"""Passages without an embedding: what of a snapshot is still to be embedded under a model."""
+"""Passages without an embedding: the ones of a snapshot that are still to be embedded under a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kuberian.store.columns import from_column
 
 @dataclass(frozen=True, slots=True)
 class FilePassages:
-    """Passages of a snapshot's files: its paths by the hash of their passage, and a blob for each outline."""
+    """Passages of a snapshot's files: paths by the hash of their passage, and one blob for each outline."""
 
     paths: dict[bytes, str]
     outlines: list[int]
@@ -43,7 +43,7 @@ def of_files_without_embedding(connection: sqlite3.Connection, model_id: int, sn
 
 
 def of_chunks_without_embedding(connection: sqlite3.Connection, model_id: int, snapshot_id: int) -> list[int]:
-    """Return one chunk id for each passage of the snapshot without an embedding, in the order of the blobs."""
+    """Return a chunk id for each passage of the snapshot without an embedding, in the order of the blobs."""
     rows = connection.execute(
         """
         SELECT min(chunks.id) FROM chunks

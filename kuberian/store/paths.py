@@ -1,4 +1,4 @@
-"""Paths: known once, whichever snapshots have them, with what full text and embeddings know of them."""
+"""Paths: stored once, however many snapshots have them, with a full-text row and the hash of a passage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kuberian.store.columns import from_column, to_column
 
 
 def put(connection: sqlite3.Connection, path: str, key_of: Callable[[str], bytes]) -> int:
-    """Return the id of a path, added if it is new with its full-text row and the hash of its passage (`key_of`)."""
+    """Return the id of a path. A new one is added, with its full-text row and the hash of its passage (`key_of`)."""
     stored = to_column(path)
     row = connection.execute("SELECT id FROM paths WHERE path = ?", (stored,)).fetchone()
     if row:
@@ -22,7 +22,7 @@ def put(connection: sqlite3.Connection, path: str, key_of: Callable[[str], bytes
 
 
 def remove_unused(connection: sqlite3.Connection) -> None:
-    """Take out the paths that no snapshot has."""
+    """Remove the paths that no snapshot has."""
     for path_id, stored in connection.execute(
         "SELECT id, path FROM paths WHERE id NOT IN (SELECT path_id FROM snapshot_files)"
     ).fetchall():

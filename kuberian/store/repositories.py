@@ -1,4 +1,4 @@
-"""Repositories of a home, by the name, address or folder that a user gives."""
+"""Repositories of a home, found by the name, address or folder that a user gives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMNS = "SELECT id, name, path, remote FROM repositories"
 
 @dataclass(frozen=True, slots=True)
 class KnownRepository:
-    """A repository that the home knows."""
+    """A repository of the home."""
 
     id: int
     name: str
@@ -36,40 +36,39 @@ def everyone(connection: sqlite3.Connection) -> list[KnownRepository]:
     return _known(connection.execute(f"{_COLUMNS} ORDER BY name, id"))
 
 
-def find(connection: sqlite3.Connection, asked: str) -> KnownRepository:
-    """Return the one repository of that name, end of a name, or folder.
+def find(connection: sqlite3.Connection, name: str) -> KnownRepository:
+    """Return the one repository that `find_all` finds.
 
     Raises RepositoryError if there is none, UsageError if there are several.
     """
-    found = find_all(connection, asked)
-    if not found:
+    matches = find_all(connection, name)
+    if not matches:
         raise RepositoryError(
-            f"no repository {asked!r} is indexed: `kuberian status` lists them, `kuberian index PATH` adds one"
+            f"no repository {name!r} is indexed: `kuberian status` lists them, `kuberian index PATH` adds one"
         )
-    if len(found) > 1:
-        raise UsageError(f"{asked!r} may be {' or '.join(known.path for known in found)}: give the folder")
-    return found[0]
+    if len(matches) > 1:
+        raise UsageError(f"{name!r} may be {' or '.join(match.path for match in matches)}: give the folder")
+    return matches[0]
 
 
-def find_all(connection: sqlite3.Connection, asked: str) -> list[KnownRepository]:
-    """Return the repository of that very name, address or folder, else all whose name ends with it."""
-    known = everyone(connection)
-    exact = [repository for repository in known if asked == repository.name]
+def find_all(connection: sqlite3.Connection, name: str) -> list[KnownRepository]:
+    """Return the repositories with this name, else this address, else a name that ends with it, else this folder."""
+    repositories = everyone(connection)
     return (
-        exact
-        or [repository for repository in known if ":" in asked and repository.remote == without_credentials(asked)]
-        or [repository for repository in known if asked and repository.name.endswith("/" + asked)]
-        or _by_folder(connection, asked)
+        [repository for repository in repositories if name == repository.name]
+        or [repository for repository in repositories if ":" in name and repository.remote == without_credentials(name)]
+        or [repository for repository in repositories if name and repository.name.endswith("/" + name)]
+        or _by_folder(connection, name)
     )
 
 
 def at_folder(connection: sqlite3.Connection, root: Path) -> KnownRepository | None:
-    """Return the repository whose root is this folder, if the home knows it."""
+    """Return the repository whose root is this folder, if the home has it."""
     return next(iter(_known(connection.execute(f"{_COLUMNS} WHERE path = ?", (to_column(str(root)),)))), None)
 
 
 def put(connection: sqlite3.Connection, root: Path, remote: str | None) -> int:
-    """Return the id of the repository at a folder, added if it is new, with the address that it is from."""
+    """Return the id of the repository at a folder, added if it is new, and note the address that it comes from."""
     known = at_folder(connection, root)
     if known is not None:
         connection.execute("UPDATE repositories SET remote = ? WHERE id = ?", (remote, known.id))
@@ -82,18 +81,18 @@ def put(connection: sqlite3.Connection, root: Path, remote: str | None) -> int:
 
 
 def remove(connection: sqlite3.Connection, repository_id: int) -> None:
-    """Take a repository out, with its snapshots."""
+    """Remove a repository, with its snapshots."""
     connection.execute("DELETE FROM repositories WHERE id = ?", (repository_id,))
     meta.note_change(connection)
 
 
 def name_of(root: Path) -> str:
-    """Return what a repository is called: its folder's name."""
+    """Return the name of a repository: its folder's name."""
     return root.name.removesuffix(".git") or str(root)
 
 
 def _free_name(connection: sqlite3.Connection, root: Path) -> str:
-    """Return the folder's name, with its parent's where two repositories would be called the same."""
+    """Return the folder's name, with as many of its parents' as tell it from the names of other repositories."""
     taken = {repository.name for repository in everyone(connection)}
     parts = [part for part in root.parts if part != root.anchor]
     name = name_of(root)
@@ -108,9 +107,14 @@ def _known(rows: Iterable[tuple[int, str, str | bytes, str | None]]) -> list[Kno
     return [KnownRepository(id_, name, from_column(path), remote) for id_, name, path, remote in rows]
 
 
-def _by_folder(connection: sqlite3.Connection, asked: str) -> list[KnownRepository]:
-    folder = Path(asked).expanduser().resolve()
-    found = at_folder(connection, folder) if asked else None
-    if found is None and asked and folder.is_dir() and (root := enclosing_repository(folder)):
-        found = at_folder(connection, root)
-    return [found] if found else []
+def _by_folder(connection: sqlite3.Connection, name: str) -> list[KnownRepository]:
+    if not name:
+        return []
+    try:
+        folder = Path(name).expanduser().resolve()
+        repository = at_folder(connection, folder)
+        if repository is None and folder.is_dir() and (root := enclosing_repository(folder)):
+            repository = at_folder(connection, root)
+    except (OSError, RuntimeError, ValueError):  # too long, the home of no user, a null character: no folder's name
+        return []
+    return [repository] if repository else []

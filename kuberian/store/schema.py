@@ -1,7 +1,8 @@
-"""The tables of a home, as numbered migrations: a published one is never edited, a change is a new one.
+"""The tables of a home, as numbered migrations. A published migration is never edited: a change is a new one.
 
-Content-addressed: a blob (one file content) is cut once, whoever holds it; a passage is embedded once per model. A
-snapshot is nothing but a set of (path, blob). So an edit, a branch switch and a rename are each a few rows.
+Everything is known by its content. A blob (one file content) is cut once, however many snapshots have it; a passage is
+embedded once for each model. A snapshot is only a set of (path, blob). So an edit, a branch switch and a rename are
+each a few rows.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ migrations = Migrations("kuberian")
 
 @migrations()
 def m001_repositories(db: Database) -> None:
-    """Repositories, their snapshots, and the paths of each snapshot."""
+    """Add repositories, their snapshots, and the paths of each snapshot."""
     _execute(
         db,
         """
@@ -65,7 +66,7 @@ def m001_repositories(db: Database) -> None:
 
 @migrations()
 def m002_blobs_and_chunks(db: Database) -> None:
-    """File contents and the chunks that they were cut into."""
+    """Add file contents, and the chunks that they are cut into."""
     _execute(
         db,
         """
@@ -105,7 +106,7 @@ def m002_blobs_and_chunks(db: Database) -> None:
 
 @migrations()
 def m003_full_text(db: Database) -> None:
-    """Full-text rows: rowid is the chunk's, or the path's, id. The text itself is not stored a second time."""
+    """Add full-text rows. The rowid is the id of the chunk or path. The text itself is not stored a second time."""
     _execute(
         db,
         f"""
@@ -120,7 +121,7 @@ def m003_full_text(db: Database) -> None:
 
 @migrations()
 def m004_embeddings(db: Database) -> None:
-    """Models, embeddings and the FAISS files made from them."""
+    """Add models, embeddings, and the FAISS files that are made from them."""
     _execute(
         db,
         """
@@ -159,13 +160,13 @@ def m004_embeddings(db: Database) -> None:
 
 @migrations()
 def m005_dirty_files(db: Database) -> None:
-    """What differed from HEAD in a working tree when it was indexed: {path: [time in ns, size] or null} as JSON."""
+    """Add what differed from HEAD when a working tree was indexed: {path: [time in ns, size] or null} as JSON."""
     _execute(db, "ALTER TABLE snapshots ADD COLUMN dirty TEXT")
 
 
 @migrations()
 def m006_heads(db: Database) -> None:
-    """Snapshots of a HEAD that is followed, as that of a repository without a working tree is."""
+    """Mark the snapshots that follow HEAD, in repositories without a working tree."""
     _execute(
         db,
         # Whether somebody named the revision: such a snapshot stays when HEAD moves on.
@@ -176,7 +177,7 @@ def m006_heads(db: Database) -> None:
 
 @migrations()
 def m007_names(db: Database) -> None:
-    """All that a chunk defines, and of a blob the passage of its outline."""
+    """Add all names that a chunk defines, and the passage of a blob's outline."""
     _execute(
         db,
         # "kind symbol" on a line each, in the chunk's order
@@ -188,7 +189,7 @@ def m007_names(db: Database) -> None:
 
 @migrations()
 def m008_one_index_of_chunks(db: Database) -> None:
-    """Chunks by blob with their passages, in the place of two indexes of one column each."""
+    """Replace two indexes of one column each by one index of chunks by blob and passage."""
     _execute(
         db,
         "DROP INDEX chunks_passage",
@@ -199,13 +200,13 @@ def m008_one_index_of_chunks(db: Database) -> None:
 
 @migrations()
 def m009_count_of_chunks(db: Database) -> None:
-    """How many chunks a blob was cut into, so that one that lacks some is known; null: written before they counted."""
+    """Add how many chunks a blob was cut into, to notice missing ones. Null: the blob is older than this column."""
     _execute(db, "ALTER TABLE blobs ADD COLUMN chunks INTEGER")
 
 
 @migrations()
 def m010_generation(db: Database) -> None:
-    """What tells one state of the snapshots from another (kuberian/store/meta.py)."""
+    """Add a number that tells one state of the snapshots from another (kuberian/store/meta.py)."""
     _execute(db, "INSERT INTO meta(name, value) VALUES('generation', abs(random()))")
 
 

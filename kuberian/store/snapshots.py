@@ -17,8 +17,10 @@ WORKTREE = "worktree"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A snapshot of a home. `revision` is the full commit id, or None for the working tree, and `head` what was checked
-    out; `dirty` is what differed from it then, as `kuberian.git.status.to_json` writes it.
+    """A snapshot of a home. `revision` is the full commit id, or None for the working tree.
+
+    `head` is the commit that was checked out. `dirty` is what differed from it, as `kuberian.git.status.to_json` writes
+    it.
     """
 
     id: int
@@ -36,13 +38,13 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotState:
-    """What a snapshot is brought to. `commit` is None for the working tree.
+    """The state that a snapshot is to have. `commit` is None for the working tree.
 
-    `asked` says that the commit was named, and not taken because HEAD of a repository without a working tree is there.
+    `by_name` tells whether the user named the commit. If not, it is the HEAD of a repository without a working tree.
     """
 
     commit: str | None
-    asked: bool
+    by_name: bool
     head: str
     branch: str | None
     dirty: str | None
@@ -55,12 +57,12 @@ class SnapshotFile:
     path: str
     blob_id: int | None
     skipped: str | None
-    labels: str = ""  # what else the file is, sorted, with spaces between
+    labels: str = ""  # sorted, with spaces between
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """A file of a snapshot that is indexed: its path, what else it is, and its blob's language ('': unknown)."""
+    """An indexed file of a snapshot: its path, its blob, the blob's language ('': unknown), and its labels."""
 
     path: str
     path_id: int
@@ -71,7 +73,7 @@ class IndexedFile:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of a snapshot is embedded: its chunks, those with an embedding, and how many embeddings that are."""
+    """How much of a snapshot is embedded: its chunks, the chunks with an embedding, and their different embeddings."""
 
     chunks: int
     covered: int
@@ -90,7 +92,7 @@ _QUERY = """
 
 
 def all_of(connection: sqlite3.Connection, repository_id: int | None = None) -> list[Snapshot]:
-    """Return the snapshots of a repository, or of all by name: the working tree first, then what was indexed last.
+    """Return the snapshots of a repository, or of all by name: the working tree first, then the newest.
 
     The HEAD of a repository without a working tree comes before its other revisions.
     """
@@ -109,11 +111,11 @@ def worktree(connection: sqlite3.Connection, repository_id: int) -> Snapshot | N
 
 
 def put(connection: sqlite3.Connection, repository_id: int, state: SnapshotState) -> int:
-    """Return the id of the snapshot that is to have this state, added if it is new."""
-    follows_head = state.commit is not None and not state.asked
+    """Bring a snapshot to a state, added if it is new, and return its id."""
+    follows_head = state.commit is not None and not state.by_name
     if follows_head:
         _move_head(connection, repository_id, state.commit)
-    known = connection.execute(
+    exists = connection.execute(
         "SELECT 1 FROM snapshots WHERE repository_id = ? AND revision = ?", (repository_id, state.commit or WORKTREE)
     ).fetchone()
     row = connection.execute(
@@ -132,18 +134,18 @@ def put(connection: sqlite3.Connection, repository_id: int, state: SnapshotState
             state.branch,
             now(),
             state.dirty,
-            state.asked,
+            state.by_name,
         ),
     ).fetchone()
     if follows_head:
         connection.execute("UPDATE snapshots SET is_head = (id = ?) WHERE repository_id = ?", (row[0], repository_id))
-    if follows_head or not known:
+    if follows_head or not exists:
         meta.note_change(connection)
     return int(row[0])
 
 
 def _move_head(connection: sqlite3.Connection, repository_id: int, commit: str | None) -> None:
-    """Let the snapshot of the HEAD before become that of the new one, unless either was asked for by name."""
+    """Make the snapshot of the last HEAD the one of a new HEAD. A snapshot that a user named stays as it is."""
     connection.execute(
         """
         DELETE FROM snapshots WHERE repository_id = :id AND is_head AND NOT asked AND revision != :commit
@@ -159,7 +161,7 @@ def _move_head(connection: sqlite3.Connection, repository_id: int, commit: str |
 def switch(
     connection: sqlite3.Connection, snapshot_id: int, files: Sequence[SnapshotFile], key_of: Callable[[str], bytes]
 ) -> int:
-    """Make a snapshot's files these; return how many of the indexed ones already were as they are.
+    """Give a snapshot these files. Return how many of the indexed ones it had before.
 
     `key_of` gives the hash of the passage of a path.
     """
@@ -175,12 +177,12 @@ def switch(
     }
     unchanged = changed = 0
     for file in files:
-        known = before.pop(file.path, None)
-        if known is not None and known[1:] == (file.blob_id, file.skipped, file.labels):
+        old = before.pop(file.path, None)
+        if old is not None and old[1:] == (file.blob_id, file.skipped, file.labels):
             unchanged += file.blob_id is not None
             continue
         changed += 1
-        path_id = known[0] if known else paths.put(connection, file.path, key_of)
+        path_id = old[0] if old else paths.put(connection, file.path, key_of)
         connection.execute(
             """
             INSERT OR REPLACE INTO snapshot_files(snapshot_id, path_id, blob_id, skipped, labels) VALUES(?, ?, ?, ?, ?)
@@ -212,7 +214,7 @@ def files(connection: sqlite3.Connection, snapshot_id: int) -> list[IndexedFile]
 
 
 def indexed_as(connection: sqlite3.Connection, snapshot_id: int, path: str) -> str | None:
-    """Return the object id of a path in a snapshot; None where there is no such path, or it is not indexed."""
+    """Return the object id of a path in a snapshot, or None if the path is not there or not indexed."""
     row = connection.execute(
         """
         SELECT oid FROM snapshot_files JOIN paths ON paths.id = path_id JOIN blobs ON blobs.id = blob_id
@@ -224,7 +226,7 @@ def indexed_as(connection: sqlite3.Connection, snapshot_id: int, path: str) -> s
 
 
 def use_model(connection: sqlite3.Connection, snapshot_id: int, model_id: int, *, complete: bool) -> None:
-    """Let searches of the snapshot use the model; one that replaces another only when its embeddings are complete."""
+    """Let searches of the snapshot use the model. It replaces another one only once its embeddings are `complete`."""
     changed = connection.execute(
         """
         UPDATE snapshots SET model_id = :model
@@ -237,7 +239,7 @@ def use_model(connection: sqlite3.Connection, snapshot_id: int, model_id: int, *
 
 
 def coverage(connection: sqlite3.Connection, snapshot_id: int, model_id: int | None = None) -> Coverage:
-    """Count the snapshot's chunks and their embeddings under a model, or under the one that it is searched with."""
+    """Count the snapshot's chunks and their embeddings under a model (default: the one that searches use)."""
     return Coverage(
         *connection.execute(
             """

@@ -1,14 +1,17 @@
-"""What a home holds: its repositories, how much of each is indexed, and the room that it takes."""
+"""The status of a home: its repositories, how much of each is indexed, and the room on disk."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from kuberian.store import models, snapshots
-from kuberian.store.connection import database_errors
+from kuberian.store.connection import database_errors, one_state
 from kuberian.store.folder import DATABASE, VECTORS, HomeFolder
 from kuberian.store.home import Home
 from kuberian.store.snapshots import Snapshot
@@ -18,7 +21,7 @@ from kuberian.store.snapshots import Snapshot
 class SnapshotStatus:
     """One indexed state of a repository: the working tree (`revision` is None) or a commit.
 
-    `mirror` says that the repository is a clone of `remote` which the home keeps.
+    `mirror` tells whether the repository is a clone of `remote` that the home keeps.
     """
 
     repository: str
@@ -52,18 +55,14 @@ class HomeStatus:
 
 
 def status(home: Home) -> HomeStatus:
-    """Describe a home; one that nothing was indexed in has no snapshots. Raises HomeError if it is damaged."""
-    found = []
+    """Describe a home. If nothing is indexed yet, it has no snapshots. Raises HomeError if it is damaged."""
+    described = []
     if not home.is_new():
-        connection = home.reader()
-        try:
-            with database_errors(home):
-                found = [_status_of(connection, home, snapshot) for snapshot in snapshots.all_of(connection)]
-        finally:
-            connection.close()
+        with closing(home.reader()) as connection, database_errors(home), one_state(connection):
+            described = [_status_of(connection, home, snapshot) for snapshot in snapshots.all_of(connection)]
     return HomeStatus(
         home=str(home.folder),
-        snapshots=found,
+        snapshots=described,
         database_bytes=_size(home.folder.glob(DATABASE + "*")),
         vectors_bytes=_size((home.folder / VECTORS).glob("*")),
     )
@@ -90,5 +89,10 @@ def _status_of(connection: sqlite3.Connection, home: HomeFolder, snapshot: Snaps
     )
 
 
-def _size(files: Any) -> int:
-    return sum(file.stat().st_size for file in files if isinstance(file, Path) and file.is_file())
+def _size(files: Iterable[Path]) -> int:
+    total = 0
+    for file in files:
+        with suppress(FileNotFoundError):  # an index run may delete it at any moment
+            state = file.stat()
+            total += state.st_size if S_ISREG(state.st_mode) else 0
+    return total

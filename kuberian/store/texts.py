@@ -1,26 +1,26 @@
-"""File contents in the database, and the lines of a chunk out of them."""
+"""File contents in the database, and the lines of a chunk in them."""
 
 from __future__ import annotations
 
 import sqlite3
 import zlib
 
-# Level 6 makes source code a fourth of its size at some 40 MB/s; reading one back costs about 3 ms a megabyte.
+# zlib's level 6 makes source code a fourth of its size at some 40 MB/s. To read it back takes about 3 ms a megabyte.
 LEVEL = 6
 
 
 def storable(text: str) -> str:
-    """Return the text with lone surrogates replaced, which UTF-8 and so SQLite cannot hold."""
+    """Return the text with lone surrogates replaced: UTF-8, and so SQLite, cannot hold them."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def deflate(text: str) -> bytes:
-    """Return a text, which must be `storable`, as it is stored."""
+    """Return a text as it is stored. It must be `storable`."""
     return zlib.compress(text.encode("utf-8"), LEVEL)
 
 
 def inflate(stored: bytes) -> str:
-    """Return a stored text. Raises sqlite3.DatabaseError, as SQLite does for what it checks, if it is damaged."""
+    """Return a stored text. Raises sqlite3.DatabaseError if it is damaged, as SQLite does for other damage."""
     try:
         return zlib.decompress(stored).decode("utf-8")
     except (zlib.error, UnicodeDecodeError) as error:

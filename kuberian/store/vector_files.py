@@ -1,4 +1,4 @@
-"""Writing the FAISS files of a home: in segments, so that memory holds one and an addition rewrites one."""
+"""Writing the FAISS files of a home: in segments, so that memory holds one, and new embeddings rewrite one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from kuberian.store.folder import HomeFolder
 from kuberian.store.vector_rows import FileRow, are_behind, current_files
 from kuberian.store.vectors import EXACT_ROWS, import_faiss
 
-# Rows of a file: 50 MB at 384 dimensions, which is what memory holds while one is written.
+# Rows of a file: 50 MB at 384 dimensions. Memory holds as much while one is written.
 SEGMENT_ROWS = 1 << 17
 
 
@@ -32,10 +33,10 @@ def write_files(
     segment_rows: int = SEGMENT_ROWS,
     exact_rows: int = EXACT_ROWS,
 ) -> bool:
-    """Bring a model's FAISS files up to date if they lag far enough behind; `anew` writes them from SQLite alone.
+    """Bring a model's FAISS files up to date if they lag far enough behind. `anew`: write all again from SQLite.
 
-    The last file is written again with what comes after it, until it has `segment_rows`. Signs are kept where there are
-    more than `exact_rows`. Returns whether a file was written. Raises HomeError on a full disk.
+    The last file is written again together with newer embeddings, until it has `segment_rows`. Signs are written if
+    there are more than `exact_rows`. Returns whether a file was written. Raises HomeError on a full disk.
     """
     if not anew and not are_behind(connection, home, model_id):
         return False
@@ -72,17 +73,18 @@ def write_files(
 
 
 def remove_unused_files(connection: sqlite3.Connection, home: HomeFolder) -> None:
-    """Delete the FAISS files that no row names: older ones, and what a killed run left half written."""
+    """Delete the FAISS files that no row names: older ones, and ones that a killed run left half written."""
     used = {Path(row[0]).stem for row in connection.execute("SELECT file FROM vector_files")}
     for file in home.vectors.iterdir():
         if file.stem not in used:
-            file.unlink(missing_ok=True)
+            with suppress(OSError):  # on Windows, while a search has it open: the next run deletes it
+                file.unlink(missing_ok=True)
 
 
 def _segments(
     connection: sqlite3.Connection, model_id: int, dimension: int, last: int, segment_rows: int
 ) -> Iterator[Any]:
-    """Yield FAISS indexes of the embeddings after an id: two passes over each, for the ranges and for the codes."""
+    """Yield FAISS indexes of the embeddings after an id. Each takes two passes: for the ranges, and for the codes."""
     faiss = import_faiss()
     while True:
         low, high = np.full(dimension, np.inf, np.float32), np.full(dimension, -np.inf, np.float32)
@@ -90,8 +92,8 @@ def _segments(
             low, high = np.minimum(low, vectors.min(axis=0)), np.maximum(high, vectors.max(axis=0))
         if not np.isfinite(low).all():
             return
-        # Eight bits a component between its least and greatest value: half of what SQLite has, and exact enough to tell
-        # which rows to look up there.
+        # Eight bits for each component, between its least and greatest value. That is half as large as in SQLite, and
+        # exact enough to tell which rows to look up there.
         flat = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
         flat.train(np.stack([low, high]))
         index = faiss.IndexIDMap(flat)
@@ -102,7 +104,7 @@ def _segments(
 
 
 def _write_signs(connection: sqlite3.Connection, model_id: int, dimension: int, after: int, file: FileRow) -> None:
-    """Write the signs of a file's vectors, which come after an id. Their index needs a multiple of 8 dimensions."""
+    """Write the signs of a file's vectors, the ones after an id. FAISS needs a multiple of 8 dimensions for them."""
     if dimension % 8:
         return
     signs = import_faiss().IndexBinaryFlat(dimension)

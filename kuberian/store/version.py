@@ -1,7 +1,7 @@
 """The version of a home's tables: `PRAGMA user_version` of a home that every migration has been applied to.
 
-A home with a larger number was made by a newer Kuberian and is refused. It stands apart from the migrations so that a
-reader need not import what makes the tables.
+A home with a larger number was made by a newer Kuberian and is refused. The number is not in the module of the
+migrations, so that a reader need not import sqlite-utils.
 """
 
 SCHEMA_VERSION = 10

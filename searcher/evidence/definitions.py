@@ -1,4 +1,4 @@
-"""Definitions: which chunks in scope define a name that was asked for."""
+"""Definitions: which chunks in scope define a name of the question."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from searcher.evidence.lexical import positions
 from searcher.question import Question
 from searcher.scope import Scope
 
+# What a definition is worth. Who asks for a name means most likely a type, then something to call, then a value, and
+# least likely a place that only offers the name again.
 TYPE, CALLED, VALUE, OFFERED = 1.0, 0.7, 0.4, 0.35
-# What a definition is worth by its kind: who asks for a name means the type before a function, that before a field, and
-# all of them before a place that only offers the name again.
+# By the kind of the definition; any other kind is a value.
 _WORTH = {
     **dict.fromkeys(
         word_set(
@@ -28,41 +29,41 @@ _WORTH = {
     **dict.fromkeys(word_set("component constructor function macro method procedure rule target test"), CALLED),
     "export": OFFERED,
 }
-# A function or value inside of something else is less likely meant by its name alone,
+# A factor for a function or value inside of something else: its name alone less likely means it.
 INSIDE = 0.7
-# a name with its scope more,
+# What a definition is worth if the question names its scope too.
 QUALIFIED = 1.5
-# and one in other capitals less.
+# A factor for a name in other capitals than the question's.
 OTHER_CASE = 0.3
 
-# Chunks that are looked at for one name. A name that more chunks have says little.
+# Chunks to look at for one name. A name that more chunks have says little.
 _MOST = 1000
 
 
 def defining(connection: sqlite3.Connection, question: Question, scope: Scope) -> dict[int, float]:
     """Return the chunks, by position, that define an identifier of the question, and how surely: 0.3 to 1.5."""
-    found: dict[int, float] = {}
+    sureness: dict[int, float] = {}
     for identifier in question.identifiers:
-        asked = [part for part in re.split(r"\W+", identifier) if part]
-        if not asked:
+        name = [part for part in re.split(r"\W+", identifier) if part]
+        if not name:
             continue
-        at = positions(connection, f"{{symbol}} : {term(words(asked[-1])[0])}", scope)[:_MOST]
-        for position, names in zip(at.tolist(), chunks.names(connection, scope.chunks[at]), strict=True):
-            sure = max((_sureness(asked, name) for name in defined(names)), default=0.0)
+        with_name = positions(connection, f"{{symbol}} : {term(words(name[-1])[0])}", scope)[:_MOST]
+        for position, names in zip(with_name.tolist(), chunks.names(connection, scope.chunks[with_name]), strict=True):
+            sure = max((_sureness(name, definition) for definition in defined(names)), default=0.0)
             if sure:
-                found[position] = max(sure, found.get(position, 0.0))
-    return found
+                sureness[position] = max(sure, sureness.get(position, 0.0))
+    return sureness
 
 
-def _sureness(asked: list[str], found: Defined) -> float:
-    """Tell how surely a definition is the one that is asked for, by the parts of its qualified name."""
-    if found.name.lower() != asked[-1].lower():
+def _sureness(name: list[str], definition: Defined) -> float:
+    """Tell how surely a name of the question, in parts, means a definition."""
+    if definition.name.lower() != name[-1].lower():
         return 0.0
-    scoped = [part for part in re.split(r"\W+", found.symbol) if part]
-    end = scoped[-len(asked) :]
-    worth = _WORTH.get(found.kind, VALUE)
-    if len(asked) > 1 and [part.lower() for part in end] == [part.lower() for part in asked]:
+    symbol = [part for part in re.split(r"\W+", definition.symbol) if part]
+    end = symbol[-len(name) :]
+    worth = _WORTH.get(definition.kind, VALUE)
+    if len(name) > 1 and [part.lower() for part in end] == [part.lower() for part in name]:
         worth = QUALIFIED
-    elif len(scoped) > 1 and worth < TYPE:
+    elif len(symbol) > 1 and worth < TYPE:
         worth *= INSIDE
-    return worth if end[-len(asked) :] == asked[-len(end) :] else worth * OTHER_CASE
+    return worth if end[-len(name) :] == name[-len(end) :] else worth * OTHER_CASE

@@ -1,6 +1,6 @@
-"""What ranking weighs: numbers for every file that may answer, and for every chunk of it.
+"""What ranking weighs: numbers for each file that may answer, and for each of its chunks.
 
-`FILE` and `CHUNK` name them in the order of their columns; `searcher/weights.json` says what each is worth.
+`FILE` and `CHUNK` name these features in the order of their columns. `searcher/weights.json` says what each is worth.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from kuberian.store.arrays import Floats, Ids
+from kuberian.store.arrays import Floats, Ids, distinct, in_order_of_appearance
 from kuberian.store.vectors import Vectors
 from kuberian.words import word_set, words
 from searcher.evidence import meaning
@@ -22,28 +22,32 @@ from searcher.evidence.stems import Stemmer
 from searcher.question import Question
 from searcher.scope import Scope
 
-# Files that each kind of evidence proposes; the others' evidence is then looked up for all of them.
+# Files that each kind of evidence proposes. Then all evidence is looked up for all of them.
 PROPOSED = 25
 PROPOSED_BY_PATH = 12
 
 FILE = (
-    "words_best",  # the best chunk's words, relative to the best of all chunks
-    "words_three",  # the mean of the three best
-    "words_file",  # BM25 over files, relative to the best
-    "meaning_three",  # the mean of the three greatest cosines; this and the next three minus the greatest of all files
-    "meaning_mean",  # the mean of all chunks' cosines
-    "meaning_path",  # the path's cosine
-    "meaning_outline",  # the cosine of the names that the file defines
+    # Words, relative to the best:
+    "words_best",  # of the best chunk
+    "words_three",  # the mean of the three best chunks
+    "words_file",  # BM25 over files
+    # Cosines, minus the greatest of all files:
+    "meaning_three",  # the mean of the three greatest of the file's chunks
+    "meaning_mean",  # the mean of all its chunks
+    "meaning_path",  # of its path
+    "meaning_outline",  # of the names that it defines
+    # Its path, and what it defines:
     "path_folder",  # the share of the question's terms in the names of the folders, weighed by rarity among paths
     "path_name",  # the share of the file name's words that the question has
-    "named_like",  # the file is named like an identifier that is asked for
-    "defines",  # it defines the one identifier that is the whole question, by how surely
-    "defines_one",  # it defines an identifier of a sentence
+    "named_like",  # the file is named like an identifier of the question
+    "defines",  # how surely it defines the identifier that is the whole question
+    "defines_one",  # how surely it defines an identifier of a sentence
+    # What kind of file it is:
     "size",  # natural logarithm of the number of chunks, minus the mean of all files
-    "entry",  # named as files are that hold a folder's main part or its interface: index, mod, main …
-    "header",  # declarations of what a file beside it holds: a C header, a type stub
+    "entry",  # named like a folder's main part or interface: index, mod, main …
+    "header",  # declarations of what a file beside it has: a C header, a type stub
     "data",  # configuration or markup
-    "other_platform",  # for an operating system that is neither this machine's nor asked for
+    "other_platform",  # for an operating system that is not this machine's, if the question names none
     "referenced",  # natural logarithm of the number of files that have the file's name as a word, minus the mean
     "folder_words",  # the greatest `words_three` of the folder's files
     "test",
@@ -52,17 +56,16 @@ FILE = (
 )
 
 CHUNK = (
-    "words",  # of the question in the chunk, relative to the best of all chunks
-    "named",  # the share of the question's words in names that the chunk defines
-    "named_here",  # the sum of those, weighed by how rare they are in the file, in nats
+    "named",  # the share of the question's words that are in names which the chunk defines
+    "named_here",  # the sum of those words, each weighed by how rare it is in the file, in nats
     "meaning",  # the cosine, minus the greatest of all
-    "defines",  # an identifier of the question, by how surely
+    "defines",  # how surely it defines an identifier of the question
     "part",  # a later part of a definition that was cut
 )
 
 _ASIDE = frozenset({"benchmark", "compatibility", "declaration", "example", "generated", "vendored"})
 _ENTRY = frozenset({"__init__", "index", "init", "lib", "main", "mod"})
-# By the end of a file's name, what ends the name of the file that it declares.
+# The end of a header's name, and the ends that the name of its source file may have.
 _DECLARES = {
     ".h": (".c", ".cc", ".cpp", ".cxx", ".m", ".mm"),
     ".hh": (".cc", ".cpp"),
@@ -73,7 +76,7 @@ _DECLARES = {
     ".mli": (".ml",),
 }
 _DATA = word_set("css csproj html ini json lock props properties scss toml xml yaml yml cfg")
-# Families of operating systems by the words that paths have for them, and by what `sys.platform` begins with.
+# Families of operating systems, by the start of `sys.platform`, with the words for them in paths.
 _PLATFORMS = {
     "win": frozenset({"mingw", "msvc", "win", "win32", "win64", "windows"}),
     "darwin": frozenset({"apple", "darwin", "ios", "macos", "osx"}),
@@ -91,9 +94,9 @@ _PLATFORMS = {
 class Candidates:
     """The files that may answer and all their chunks, by position in the scope, with their features.
 
-    `files` [n] and `file_features` float32 [n, len(FILE)]; `chunks` [m], `file_of` [m] as an index into `files`, and
-    `chunk_features` float32 [m, len(CHUNK)]. `found` tells whether any word was found, and `best_cosine` is the
-    greatest of all chunks in scope.
+    Of files: `files` [n] and `file_features` float32 [n, len(FILE)]. Of chunks: `chunks` [m], `file_of` [m] as an index
+    into `files`, and `chunk_features` float32 [m, len(CHUNK)]. `found` tells whether any word was found. `best_cosine`
+    is the greatest of all chunks in scope.
     """
 
     files: Ids
@@ -125,7 +128,7 @@ def candidates(
     embedded: dict[int, Floats],
     scope: Scope,
 ) -> Candidates:
-    """Collect the files that may answer and what is known of them. `embedded` is the question's vector, by model."""
+    """Collect the files that may answer, with their features. `embedded` is the question's vector, by model."""
     if not len(scope.chunks):
         return _NONE
     terms = _distinct_stems(stemmer, question.terms)
@@ -144,9 +147,9 @@ def candidates(
     cosines = meaning.of_chunks(connection, vectors, embedded, scope, chunks)
     defines = np.zeros(len(chunks), np.float32)
     for position, sure in definitions.items():
-        at = int(np.searchsorted(chunks, position))
-        if at < len(chunks) and chunks[at] == position:
-            defines[at] = sure
+        row = int(np.searchsorted(chunks, position))
+        if row < len(chunks) and chunks[row] == position:
+            defines[row] = sure
 
     count = len(files)
     three_cosines = _best_three(cosines, file_of, count)
@@ -174,7 +177,6 @@ def candidates(
         file_of=file_of,
         chunk_features=np.stack(
             (
-                lexical.chunks[chunks],
                 lexical.named[chunks],
                 lexical.named_here[chunks],
                 _from_greatest(cosines),
@@ -189,7 +191,7 @@ def candidates(
 
 
 def _distinct_stems(stemmer: Stemmer, terms: tuple[str, ...]) -> dict[str, str]:
-    """Return one term for each stem, with its stem."""
+    """Return the first term of each stem, with the stem."""
     by_stem: dict[str, str] = {}
     for term, stems in zip(terms, stemmer.stems(terms), strict=True):
         if stems:
@@ -208,10 +210,9 @@ def _proposed(
 ) -> Ids:
     """Return the positions of the files that any kind of evidence proposes, ascending."""
     nearest_files = scope.file_of[near.positions]
-    _, first = np.unique(nearest_files, return_index=True)
     defining_files = [scope.file_of[position] for position, _ in sorted(definitions.items(), key=lambda d: -d[1])]
     proposals = [
-        nearest_files[np.sort(first)][:PROPOSED],
+        in_order_of_appearance(nearest_files)[:PROPOSED],
         _top(three_words, PROPOSED),
         _top(lexical.files, PROPOSED),
         _top(of_files.paths, PROPOSED_BY_PATH),
@@ -219,7 +220,7 @@ def _proposed(
         _top(named, PROPOSED_BY_PATH),
         np.array(list(dict.fromkeys(defining_files))[:PROPOSED], np.int64),
     ]
-    return np.unique(np.concatenate(proposals)).astype(np.int64)
+    return distinct(np.concatenate(proposals))
 
 
 def _of_paths(
@@ -292,8 +293,8 @@ class _Path:
 
 @lru_cache(maxsize=65536)
 def _is_for_another_platform(path: str) -> bool:
-    found = set(words(path.lower().replace("_", " ")))
-    families = {family for family, names in _PLATFORMS.items() if found & names}
+    words_of_path = set(words(path.lower().replace("_", " ")))
+    families = {family for family, names in _PLATFORMS.items() if words_of_path & names}
     here = next((family for family in _PLATFORMS if sys.platform.startswith(family)), "other")
     if here in families:
         return False
@@ -305,7 +306,7 @@ def _plain(name: str) -> str:
 
 
 def _top(scores: Floats, count: int) -> Ids:
-    """Return the positions of the greatest scores above 0, ties by position."""
+    """Return the positions of the greatest scores above 0, equal ones by position."""
     best = np.argsort(-scores, kind="stable")[:count]
     return best[scores[best] > 0]
 
@@ -319,7 +320,7 @@ def _most(values: Floats, group: Ids, groups: int) -> Floats:
 
 
 def _best_three(values: Floats, group: Ids, groups: int) -> Floats:
-    """Return the mean of the three greatest values of each group; a group of fewer counts its least again."""
+    """Return the mean of the three greatest values of each group. A group of fewer counts its least value again."""
     order = np.lexsort((-values, group))
     counts = np.bincount(group, minlength=groups)
     first = np.cumsum(counts) - counts

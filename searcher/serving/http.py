@@ -31,14 +31,14 @@ from kuberian.store.home import Home
 from kuberian.store.status import status
 from searcher.searcher import Searcher
 
-# What may be asked for in the URL, and Searcher.search's name for it.
+# The parameters of the URL, and their names in Searcher.search.
 PARAMETERS = {"q": "question", "k": "k", "repo": "repository", "lang": "language", "path": "path", "at": "at"}
 
-# Clients that are connected at a time, idle keep-alive ones too. Further ones wait in the listening queue.
+# Clients that may be connected at a time, idle keep-alive ones too. More of them wait in the listening queue.
 CONNECTIONS = 200
 # A request is a line and a few headers; the longest question (32,000 characters) may take 12 bytes for each in a URL.
 MAX_HEADER_BYTES = 400_000
-# No request has a body. What Waitress would read of one before it is refused.
+# No request has a body. Waitress would read this much of one before it refuses the request.
 MAX_BODY_BYTES = 1024
 
 _log = logging.getLogger(__name__)
@@ -59,8 +59,8 @@ class _HttpError(Exception):
 class Application:
     """The WSGI application. Call it from any number of threads.
 
-    `local_only`: refuse requests that were sent to another host name than this machine's own, as a page in a browser
-    can make them (DNS rebinding).
+    `local_only`: refuse requests to another host name than this machine's own. A page in a browser can send such ones
+    (DNS rebinding).
     """
 
     def __init__(self, home: str | PathLike[str] | None = None, local_only: bool = False) -> None:
@@ -105,9 +105,9 @@ class Application:
         return [] if environment["REQUEST_METHOD"] == "HEAD" else [body]
 
     def warm(self) -> None:
-        """Load the model and the vectors, so that the first question need not; quietly, if nothing is indexed yet."""
+        """Load the model and the vectors, so that the first question need not. Do nothing if nothing is indexed yet."""
         with suppress(KuberianError):
-            self._asked().search("warm")
+            self._opened().search("warm")
 
     def _answer(self, environment: Environment) -> object:
         if self._local_only and not _is_local(environment.get("HTTP_HOST", "")):
@@ -130,8 +130,8 @@ class Application:
                 options["k"] = int(options["k"])
             except ValueError:
                 raise UsageError(f"k must be a number, not {options['k']!r}") from None
-        found = self._asked().search(**options)
-        return {**found.to_dict(), "changed_files": None}  # not looked for: working trees belong to who indexes
+        answer = self._opened().search(**options)
+        return {**answer.to_dict(), "changed_files": None}  # not looked for: working trees are the indexer's
 
     def _status(self, _: dict[str, str]) -> object:
         return status(self._home).to_dict()
@@ -143,8 +143,8 @@ class Application:
         self._home.reader().close()
         return {"status": "ready", "version": __version__}
 
-    def _asked(self) -> Searcher:
-        """Return the searcher. It is made when something is indexed, and sees by itself what becomes of the home."""
+    def _opened(self) -> Searcher:
+        """Return the searcher, made once something is indexed. It sees by itself how the home changes."""
         with self._lock:
             if self._searcher is None:
                 self._searcher = Searcher(self._home.folder)
@@ -153,10 +153,10 @@ class Application:
 
 def serve(home: str | PathLike[str] | None = None, host: str = "127.0.0.1", port: int = 8080,
           ready: Callable[[str], object] = lambda address: None) -> None:  # fmt: skip
-    """Serve until SIGTERM or SIGINT; requests that are being answered are finished first.
+    """Serve until SIGTERM or SIGINT, and finish the requests that are being answered.
 
-    `ready` is called with the address as soon as requests are accepted; port 0 takes a free one. Raises UsageError if
-    the address cannot be had.
+    `ready` is called with the address as soon as requests are accepted. Port 0 takes a free one. Raises UsageError if
+    the address cannot be used.
     """
     import waitress
 
@@ -184,7 +184,7 @@ def serve(home: str | PathLike[str] | None = None, host: str = "127.0.0.1", port
 
 
 def _parameters(query: str) -> dict[str, str]:
-    """Return a URL's parameters; raises UsageError where one is given twice or is not UTF-8."""
+    """Return a URL's parameters. Raises UsageError if one is given twice or is not UTF-8."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=20)
     except ValueError as error:
@@ -196,7 +196,7 @@ def _parameters(query: str) -> dict[str, str]:
 
 
 def _is_local(host: str) -> bool:
-    """Whether a host, as typed or as in a Host header with its port, names this machine's loopback."""
+    """Tell whether a host, as typed or as in a Host header with its port, names this machine's loopback."""
     name = host.rpartition(":")[0] if host.count(":") == 1 or "]:" in host else host
     name = name.strip("[]").lower()
     if name == "localhost":

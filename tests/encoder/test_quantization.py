@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kuberian.model.bert import Linear
-from kuberian.model.int8.calibration import Activations
+from kuberian.model.int8.activations import Activations
 from kuberian.model.int8.quantization import Bytes, quantize
 from kuberian.model.int8.rounding import round_weights
 

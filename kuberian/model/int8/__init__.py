@@ -1,1 +1,1 @@
-"""Eight-bit weights: ranges from texts, rounding, and the file that keeps them."""
+"""Eight-bit weights: what they must know of activations, how they are rounded, and the file that keeps them."""

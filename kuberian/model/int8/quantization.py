@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kuberian.model.bert import FoldedLayer, FoldedModel, Linear, Norm
-from kuberian.model.int8.calibration import Activations, LayerActivations
+from kuberian.model.int8.activations import Activations, LayerActivations
 from kuberian.model.int8.rounding import round_weights
 from kuberian.model.safetensors_file import Array
 

@@ -7,40 +7,17 @@ covariances, is dropped before the next layer runs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kuberian.model.bert import Embeddings, FoldedLayer, FoldedModel, Linear, embed_tokens, transformer_layer
 from kuberian.model.engines.numpy_engine import NumpyWorker
 from kuberian.model.engines.packs import packs
+from kuberian.model.int8.activations import Activations, LayerActivations
 from kuberian.model.safetensors_file import Array
 
 # Up to so many tokens are run together. Each run adds to the covariances: 9 MB of them, where a BERT is 1536 wide.
 RUN_TOKENS = 1024
-
-
-@dataclass(frozen=True)
-class Activations:
-    """What goes into a linear layer, over all tokens."""
-
-    least: Array  # [channels]
-    greatest: Array  # [channels]
-    mean: Array  # [channels]
-    covariance: NDArray[np.float64]  # [channels, channels]
-
-
-@dataclass(frozen=True)
-class LayerActivations:
-    """What goes into the products of one transformer layer."""
-
-    x: Activations  # into query, key, value
-    query: np.float32  # greatest magnitude of a scaled query
-    key: np.float32  # greatest magnitude of a key
-    context: Activations  # out of the attention (values without bias)
-    middle: Activations  # into the feed-forward
-    h: Activations  # behind GELU
 
 
 class ActivationSums:

@@ -1,11 +1,11 @@
-"""Whether a home's files are the bytes that were written: sizes, times and checksums, noted when a writer is done.
+"""Whether a home's files are as they were written: sizes, times and checksums, noted when a writer is done.
 
-SQLite notices damage to its own structure, but not a flipped byte in a row, nor does FAISS in a vector. So the last
-writer leaves `kuberian.sum`. A file with the size and time that stand there is trusted; one that differs, because it
-was copied, restored or tampered with, is read and its CRC-32 compared, which takes about 0.1 s for 100 MB. A writer
-takes the note away before it changes anything: without it nothing is claimed.
+SQLite notices damage to its own structure, but not a flipped byte in a row; FAISS does not notice one in a vector. So
+each writer leaves the note `kuberian.sum`. A file with the size and time of the note is trusted. One that differs was
+copied, restored or tampered with: it is read and its CRC-32 compared, which takes about 0.1 s for 100 MB. A writer
+removes the note before it changes anything. Without a note, every file is trusted.
 
-(A disk that flips a bit leaves the time alone: `kuberian doctor --check` reads everything.)
+(A bit that flips on the disk does not change the time. `kuberian doctor --check` reads everything.)
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FILE = "kuberian.sum"
 
 
 def note(folder: Path, names: list[str]) -> None:
-    """Write down the files (paths below the folder) as they are now; what was noted of an unchanged one is kept."""
+    """Note the files (paths below the folder) as they are now. The note of an unchanged file is kept."""
     before = _noted(folder) or {}
     noted: dict[str, dict[str, int]] = {}
     changed: dict[str, os.stat_result] = {}
@@ -41,36 +41,36 @@ def note(folder: Path, names: list[str]) -> None:
 
 
 def forget(folder: Path, name: str) -> None:
-    """Take away what was noted of a file that is about to change."""
+    """Remove the note of a file that is about to change."""
     noted = _noted(folder)
     if noted is not None and noted.pop(name, None) is not None:
         _write(folder, noted)
 
 
 def damaged(folder: Path, name: str, *, thorough: bool = False) -> bool:
-    """Tell whether a file is known not to be what was written; `thorough` reads it whatever its size and time."""
+    """Tell whether the note shows that a file is not as it was written. `thorough`: read it in any case."""
     noted = _noted(folder)
-    known = noted.get(name) if noted else None
-    if known is None:
+    expected = noted.get(name) if noted else None
+    if expected is None:
         return False
     try:
         state = (folder / name).stat()
-        if _same(known, state) and not thorough:
+        if _same(expected, state) and not thorough:
             return False
     except OSError:
         return False
-    differs = state.st_size != known["size"]
+    differs = state.st_size != expected["size"]
     if not differs:
         (content,) = apart.read([folder / name])
-        differs = content is not None and content.crc32 != known["crc32"]
-    # A writer may have begun meanwhile: then the note is gone, or another.
-    return differs and (_noted(folder) or {}).get(name) == known
+        differs = content is not None and content.crc32 != expected["crc32"]
+    # If a writer has begun meanwhile, the note is gone or another one.
+    return differs and (_noted(folder) or {}).get(name) == expected
 
 
-def _same(known: dict[str, int], state: os.stat_result) -> bool:
-    at, then = state.st_mtime_ns, known["mtime_ns"]
-    # tar, rsync and image layers keep whole seconds only.
-    return state.st_size == known["size"] and (at == then or at == then // 1_000_000_000 * 1_000_000_000)
+def _same(expected: dict[str, int], state: os.stat_result) -> bool:
+    time_now, time_then = state.st_mtime_ns, expected["mtime_ns"]
+    whole_second = time_then // 1_000_000_000 * 1_000_000_000  # tar, rsync and image layers keep no more
+    return state.st_size == expected["size"] and time_now in (time_then, whole_second)
 
 
 def _noted(folder: Path) -> dict[str, Any] | None:
@@ -82,7 +82,7 @@ def _noted(folder: Path) -> dict[str, Any] | None:
 
 
 def _write(folder: Path, noted: dict[str, Any]) -> None:
-    """Replace the note as a whole. On a full disk there is none: then nothing is claimed."""
+    """Replace the note as a whole. On a full disk there is none."""
     temporary = folder / f"{FILE}.new"
     try:
         with temporary.open("w", encoding="utf-8") as file:
