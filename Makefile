@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TEMPORARY := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kuberian/tests
 PYTEST := TMPDIR="$(TEMPORARY)" $(BIN)/python -m pytest
 
-.PHONY: demo test test-long lint format clean image test-image
+.PHONY: demo test test-avx2 test-long lint format clean image test-image
 
 # Index this repository and ask it a question.
 demo: $(VENV)/.installed
@@ -18,6 +18,12 @@ demo: $(VENV)/.installed
 test: $(VENV)/.test-installed
 	@mkdir -p "$(TEMPORARY)"
 	$(PYTEST) -n 2 --dist loadgroup -m "not long and not image"
+
+# The encoder as on a CPU with AVX2 and no more, which most laptops have.
+test-avx2: $(VENV)/.test-installed
+	@mkdir -p "$(TEMPORARY)"
+	OPENBLAS_CORETYPE=Haswell DNNL_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
+		$(PYTEST) -n 2 --dist loadgroup -m "not long and not image" tests/encoder
 
 # Crash and soak tests: half an hour.
 test-long: $(VENV)/.test-installed

@@ -279,7 +279,7 @@ IDEAS: dict[str, Idea] = {
     "further chunks: -1": Idea(repeat=(1.0, 1.0)),
     "further chunks: -2": Idea(repeat=(2.0, 1.0)),
     "the repository's own name kept": Idea(
-        replaced={"searcher.question.Question.about": lambda self, repository: self}
+        replaced={"searcher.question.Question.without_name": lambda self, repository, tells_nothing: self}
     ),
     "content words alone in the vector": Idea(
         replaced={"searcher.searcher.Searcher.embed": _content_words(Searcher.embed)}

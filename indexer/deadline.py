@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 
@@ -11,6 +12,10 @@ class Deadline:
     def __init__(self, seconds: float | None) -> None:
         self._end = None if seconds is None else time.monotonic() + seconds
 
+    def left(self) -> float:
+        """Return the seconds that are left; infinity if it never comes."""
+        return math.inf if self._end is None else self._end - time.monotonic()
+
     def passed(self) -> bool:
         """Tell whether the time is up."""
-        return self._end is not None and time.monotonic() >= self._end
+        return self.left() <= 0

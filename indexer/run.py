@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from indexer.deadline import Deadline
 from indexer.meaning.model import ModelChoice, choose_model, model_id_of, open_encoder
 from indexer.report import IndexReport, Progress
 from indexer.snapshot import SnapshotCounts, take_snapshot
+from indexer.source.verdict import Selection
 from kuberian.errors import UsageError
 from kuberian.git.address import is_address
 from kuberian.git.mirror import fetch
 from kuberian.git.repository import Repository, Revision
+from kuberian.settings import expanded
 from kuberian.store import repositories, snapshots
 from kuberian.store.connection import transaction
 from kuberian.store.fulltext import check_words
 from kuberian.store.home import Home
+from kuberian.store.own_files import own_files
 from kuberian.store.passages import of_files_without_embedding
 from kuberian.store.snapshots import Coverage
 from kuberian.store.vector_rows import are_behind
@@ -39,36 +44,44 @@ def index(
     budget: float | None = None,
     meaning: bool = True,
     wait: bool = False,
+    submodules: bool | None = None,
 ) -> IndexReport:
     """Index a git repository: its working tree, or the tree at a `revision` (tag, branch or commit).
 
     `path` is a folder, or an address that git can fetch from. Of an address the home keeps a clone, and brings it up to
-    date on each run. In a repository without a working tree, HEAD is indexed, and replaces the HEAD of the last run.
+    date on each run. Of a folder inside of a repository, all of the repository is indexed, with a warning. In a
+    repository without a working tree, HEAD is indexed, and replaces the HEAD of the last run.
     Only new content is cut and embedded. The work is committed as it is done, so the run may be ended at any moment,
     and the next one goes on.
 
     `model` is a checkpoint folder (default: the one of the repository's last run, else the bundled one). `precision` is
     "float32", "bfloat16", "int8" or "auto", the fastest that keeps the quality (default: the one of the last run, else
-    "auto"). `max_bytes` is the size of the largest file to index. After `budget` seconds the run ends. With
-    `meaning=False` it ends when the words can be searched, before anything is embedded. With `wait` it waits for
-    another index run to end, instead of raising HomeError.
+    "auto"). `max_bytes` is the size of the largest file to index. After `budget` seconds the run ends: with
+    RepositoryError, if an address could not be fetched in that time. With `meaning=False` it ends when the words can be
+    searched, before anything is embedded. With `wait` it waits for another index run to end, instead of raising
+    HomeError. With `submodules` the files of checked-out submodules are indexed too (default: those of the last run).
 
     Raises RepositoryError, HomeError, CheckpointError, EngineError or UsageError. What was indexed before stays.
     """
-    if max_bytes < 1:
-        raise UsageError("the largest file to index must be at least 1 byte")
-    if budget is not None and not budget > 0:
-        raise UsageError("the budget must be more than 0 seconds")
+    check_limits(max_bytes, budget)
     started = time.monotonic()
     deadline = Deadline(budget)
     opened = Home.at(home)
-    repository = Repository(fetch(opened.mirrors, os.fspath(path), progress, wait) if is_address(path) else path)
+    is_fetched = is_address(path)
+    repository = Repository(fetch(opened.mirrors, os.fspath(path), progress, wait, budget) if is_fetched else path)
     try:
+        if not is_fetched and repository.root in expanded(path).resolve().parents and not repository.bare:
+            warnings.warn(f"all of {repository.root} is indexed, not only the folder {path}", stacklevel=2)
         wanted = Revision.of(repository, revision)
         with opened.writer(wait) as connection:
             choice = choose_model(connection, repository, os.fspath(model) if model else None, precision)
             check_words(connection)
-            counts = take_snapshot(connection, repository, wanted, max_bytes, progress, deadline)
+            selection = Selection(
+                max_bytes,
+                own_files(opened.folder, repository.root),
+                _submodules(connection, repository, wanted, submodules),
+            )
+            counts = take_snapshot(connection, repository, wanted, selection, progress, deadline)
             if counts is None:
                 embedding = _EmbeddingCounts()
             elif meaning:
@@ -92,6 +105,23 @@ def index(
         )
     finally:
         repository.close()
+
+
+def check_limits(max_bytes: int, budget: float | None) -> None:
+    """Raise UsageError for limits under which nothing could be indexed."""
+    if max_bytes < 1:
+        raise UsageError("the largest file to index must be at least 1 byte")
+    if budget is not None and not budget > 0:
+        raise UsageError("the budget must be more than 0 seconds")
+
+
+def _submodules(
+    connection: sqlite3.Connection, repository: Repository, wanted: Revision, asked: bool | None
+) -> Callable[[str], bool]:
+    """Return which submodules are indexed: all, none, or those of which the snapshot has files already."""
+    if asked is not None:
+        return lambda path: asked
+    return lambda path: snapshots.has_below(connection, str(repository.root), wanted.commit, path)
 
 
 @dataclass(frozen=True, slots=True)

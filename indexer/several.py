@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from indexer.report import IndexReport, Progress
-from indexer.run import index
-from kuberian.errors import RepositoryError
+from indexer.run import MAX_BYTES, check_limits, index
+from kuberian.errors import RepositoryError, UsageError
 from kuberian.git.address import is_address
 from kuberian.git.mirror import fetch
 from kuberian.git.repository import Repository
@@ -39,19 +39,31 @@ def index_several(
 
     The other parameters and the errors are those of `index`. The budget is for all revisions together.
     """
+    if revision is None and tags is None:
+        raise UsageError("name what to index: a revision, a range of revisions or a pattern of tags")
+    check_limits(options.get("max_bytes", MAX_BYTES), budget)
     deadline = time.monotonic() + budget if budget is not None else None
-    folder = fetch(Home.at(home).mirrors, os.fspath(path), progress, wait) if is_address(path) else path
-    names = range_ends(revision) if revision else []
-    if tags is not None:
-        repository = Repository(folder)
-        try:
-            names += (matching := repository.tags(tags))
-        finally:
-            repository.close()
-        if not matching:
-            raise RepositoryError(f"{repository.root} has no tag that matches {tags!r}: `git tag` lists them")
+    folder = fetch(Home.at(home).mirrors, os.fspath(path), progress, wait, budget) if is_address(path) else path
+    repository = Repository(folder)
+    try:
+        names = revisions(repository, revision, tags)
+    finally:
+        repository.close()
     reports = []
     for name in names:
         time_left = None if deadline is None else max(deadline - time.monotonic(), 0.001)
         reports.append(index(folder, home, name, progress=progress, budget=time_left, wait=wait, **options))
     return reports
+
+
+def revisions(repository: Repository, revision: str | None, tags: str | None) -> list[str]:
+    """Return the names of the revisions that are meant: the ends of a range or the one, and the tags that match.
+
+    Raises RepositoryError if no tag does.
+    """
+    names = range_ends(revision) if revision else []
+    if tags is not None:
+        names += (matching := repository.tags(tags))
+        if not matching:
+            raise RepositoryError(f"{repository.root} has no tag that matches {tags!r}: `git tag` lists them")
+    return names

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from indexer.chunking.chunk import CHUNKER_VERSION
 from indexer.chunking.workers import Workers
 from indexer.deadline import Deadline
-from indexer.languages.table import detect
 from indexer.meaning.passages import path_key
 from indexer.report import Progress
-from indexer.source.verdict import Verdict, Verdicts
+from indexer.source.verdict import Selection, Verdict, Verdicts
 from kuberian.errors import RepositoryError
 from kuberian.git.repository import MISSING_OBJECT, MissingObjectError, Repository, Revision, TreeFile
 from kuberian.git.status import to_json
@@ -45,7 +44,7 @@ def take_snapshot(
     connection: sqlite3.Connection,
     repository: Repository,
     wanted: Revision,
-    max_bytes: int,
+    selection: Selection,
     progress: Progress | None,
     deadline: Deadline,
 ) -> SnapshotCounts | None:
@@ -56,18 +55,18 @@ def take_snapshot(
     """
     # Read before the files: if HEAD moves meanwhile, the next check for changes sees it.
     head, branch = repository.head, repository.branch
-    files = repository.files(wanted.commit)
-    if not files:
-        raise RepositoryError(f"{repository.root} has no files to index")
+    verdicts = Verdicts(repository, wanted.commit, selection)
+    if not verdicts.files:
+        raise RepositoryError(f"{repository.root} has no files to index") if head else repository.without_commits()
     blobs = BlobStore(connection, CHUNKER_VERSION)
     blobs.expect(str(repository.root))
-    resolved = _resolve(connection, blobs, repository, files, max_bytes, progress, deadline)
+    resolved = _resolve(connection, blobs, repository, verdicts, progress, deadline)
     if resolved is None:
         return None
     if wanted.commit is not None:
         state = SnapshotState(wanted.commit, wanted.by_name, wanted.commit, None, None)
     else:
-        state = SnapshotState(None, wanted.by_name, head, branch, to_json(repository.dirty))
+        state = SnapshotState(None, wanted.by_name, head, branch, to_json(repository.dirty, repository.unwatched))
     with transaction(connection):
         repository_id = repositories.put(connection, repository.root, repository.remote)
         snapshot_id = snapshots.put(connection, repository_id, state)
@@ -81,17 +80,16 @@ def _resolve(
     connection: sqlite3.Connection,
     blobs: BlobStore,
     repository: Repository,
-    files: list[TreeFile],
-    max_bytes: int,
+    verdicts: Verdicts,
     progress: Progress | None,
     deadline: Deadline,
 ) -> list[SnapshotFile] | None:
     """Return the files with their blobs. Read and cut what the home does not have. None if the time is up."""
-    verdicts = Verdicts(repository, files, max_bytes)
+    files = verdicts.files
     resolved: dict[str, SnapshotFile] = {}
     unknown: list[tuple[TreeFile, Verdict]] = []
     for file in files:
-        blob = blobs.find(file.oid, detect(file.path) or "") if file.oid else None
+        blob = blobs.find(file.oid, verdicts.reading(file).hint(file.path)) if file.oid else None
         verdict = verdicts.of(file, blob.size if blob else None)
         if verdict.skipped or blob is not None:
             resolved[file.path] = _snapshot_file(file, verdict, blob)
@@ -147,7 +145,8 @@ def _cut(
             continue
         data, oid = content
         blob = blobs.find(oid, verdict.hint)
-        ahead.append(_Ahead(file, verdict, oid, len(data), None if blob else workers.cut(file.path, data)))
+        rows = None if blob else workers.cut(file.path, data, verdict.reading)
+        ahead.append(_Ahead(file, verdict, oid, len(data), rows))
         if len(ahead) > AHEAD * workers.count:
             yield _written(blobs, ahead.popleft())
     while ahead:

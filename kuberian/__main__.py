@@ -5,7 +5,11 @@ from pathlib import Path
 
 # `python -m` looks for modules in the working directory before anywhere else, and that may be anyone's repository, with
 # an `indexer` or a `numpy` of its own. (`python -P`, or the command `kuberian`, never looks there.)
-_here, _ours = Path.cwd(), Path(__file__).resolve().parents[1]
+_ours = Path(__file__).resolve().parents[1]
+try:
+    _here = Path.cwd()
+except OSError:  # the folder was deleted: there is nothing in it
+    _here = _ours
 if sys.path and sys.path[0] in ("", str(_here)) and _here != _ours:
     del sys.path[0]
 

@@ -9,12 +9,19 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-WORDS_VERSION = 1
+WORDS_VERSION = 2
 
 # SQLite's tokenizer for all full-text tables: Unicode words without accents, `_` as part of a word, English stems.
 TOKENIZER = "porter unicode61 remove_diacritics 2 tokenchars '_'"
 
-_WORD = re.compile(r"\w+")
+# Letters of scripts that are written without spaces between the words: Thai and Lao, Burmese, Khmer, Japanese, Chinese,
+# and Korean, whose particles follow without a space.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+_WORD = re.compile(rf"[{_UNSPACED}]+|[^\W{_UNSPACED}]+")
+_UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]+")
 # Capitals, up to the one that begins a word (HTTP|Server); a word with or without a capital; a number.
 _PART = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 
@@ -37,10 +44,35 @@ def _parts_of_compound(identifier: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text in order, identifiers whole."""
+    """Return the words of a text in order, identifiers whole. A run without spaces between its words is one of them."""
     return _WORD.findall(text)
 
 
+def is_run(word: str) -> bool:
+    """Tell whether a word is a run of letters of a script that is written without spaces."""
+    return _UNSPACED_RUN.fullmatch(word) is not None
+
+
+def pairs(run: str) -> list[str]:
+    """Return the pairs of neighbouring letters of a run, in order; a run of one letter is its own pair.
+
+    A word in the run is found by its pairs, whatever stands around it: what search engines do with Chinese, Japanese
+    and Korean where there is no dictionary (Lucene's CJKAnalyzer).
+
+    >>> pairs("管理员")
+    ['管理', '理员']
+    """
+    return [run[at : at + 2] for at in range(len(run) - 1)] or [run]
+
+
 def searchable(text: str) -> str:
-    """Return the text and, after it, the parts of each compound identifier, as often as the identifier occurs."""
-    return text + "\n" + "".join(map(_parts_of_compound, words(text)))
+    """Return the text and what else it is found by: the parts of compound identifiers, and the pairs of runs.
+
+    The parts of an identifier come as often as the identifier does. After the pairs comes the last letter of the run,
+    so that every letter begins one of the tokens.
+    """
+    found = text + "\n" + "".join(map(_parts_of_compound, words(text)))
+    if text.isascii():
+        return found
+    runs = (run for run in _UNSPACED_RUN.findall(text) if len(run) > 1)
+    return found + "".join(" ".join([*pairs(run), run[-1]]) + "\n" for run in runs)

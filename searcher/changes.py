@@ -7,7 +7,6 @@ or the other way round, has changed; between two HEADs `git diff-tree` says what
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import subprocess
@@ -19,10 +18,11 @@ from pathlib import Path
 
 from kuberian.errors import RepositoryError
 from kuberian.git.command import Git
-from kuberian.git.status import STATUS, Stamp, parse_status, stamps
+from kuberian.git.status import STATUS, from_json, parse_status, stamps
 from kuberian.store import repositories, snapshots
 from kuberian.store.connection import database_errors
 from kuberian.store.home import Home
+from kuberian.store.own_files import own_files
 from kuberian.store.snapshots import Snapshot
 
 # Longer than git takes for a hundred thousand files. A search must not wait for git for good.
@@ -51,28 +51,31 @@ class Changes:
 class Check:
     """Compares a snapshot's working tree with the disk: git works while the caller does something else. Close it."""
 
-    def __init__(self, connection: sqlite3.Connection, snapshot: Snapshot) -> None:
+    def __init__(self, connection: sqlite3.Connection, home: Path, snapshot: Snapshot) -> None:
         self._connection, self._snapshot, self.root = connection, snapshot, snapshot.root
         self.embedded = snapshot.model_id is not None  # at least in part
-        self._indexed_stamps: dict[str, Stamp] = {
-            path: tuple(stamp) if stamp else None for path, stamp in json.loads(snapshot.dirty or "{}").items()
-        }
+        self._indexed_stamps, self._unwatched = from_json(snapshot.dirty)
+        self._is_own = own_files(home, snapshot.root)
+        self.problem = ""  # why git cannot say what changed
         self._started = time.monotonic()
         self._git = self._start(*STATUS)
 
     def changes(self) -> Changes | None:
-        """Return what differs from the snapshot, or None where git cannot say it in time."""
+        """Return what differs from the snapshot, or None where git cannot say it in time: `problem` says why."""
         output = self._output(self._git)
         if output is None:
             return None
         status = parse_status(output)
-        before, now = self._indexed_stamps, stamps(self.root, [entry.path for entry in status.entries])
+        entries = [entry for entry in status.entries if not self._is_own(entry.path)]
+        before, now = self._indexed_stamps, stamps(self.root, [entry.path for entry in entries])
         between = self._between(status.head)
         if between is None:
             return None
         changed = {path for path, stamp in now.items() if path not in before or before[path] != stamp}
         changed |= {path for path in before if path not in now and path not in between}
         changed |= {path for path, oid in between.items() if path not in now and not self._is_indexed(path, oid)}
+        unwatched = stamps(self.root, list(self._unwatched))
+        changed |= {path for path, stamp in unwatched.items() if stamp != self._unwatched[path]}
         return Changes(tuple(sorted(changed)), sum(_size(self.root / path) for path in changed))
 
     def close(self) -> None:
@@ -85,10 +88,9 @@ class Check:
         """Return the paths that differ between the indexed HEAD and the present one, with their object ids now."""
         if head == self._snapshot.head:
             return {}
-        git = self._start("diff-tree", "-r", "-z", "--no-renames", self._snapshot.head, head)
-        output = self._output(git)
+        output = self._output(self._start("diff-tree", "-r", "-z", "--no-renames", self._snapshot.head, head))
         if output is None:
-            return None
+            return self._from_snapshot()
         fields = [os.fsdecode(field) for field in output.split(b"\0")]
         oids: dict[str, str | None] = {}
         for meta, path in zip(fields[0::2], fields[1::2], strict=False):
@@ -96,13 +98,31 @@ class Check:
             oids[path] = None if state.startswith("D") else oid
         return oids
 
+    def _from_snapshot(self) -> dict[str, str | None] | None:
+        """Return the paths whose object ids in git's index are not those of the snapshot.
+
+        This reads all of both. It is for a repository that does not know the indexed HEAD any more: it was cloned anew,
+        or its history was rewritten and pruned.
+        """
+        output = self._output(self._start("ls-files", "-z", "--stage"))
+        if output is None:
+            return None
+        indexed = snapshots.object_ids(self._connection, self._snapshot.id)
+        now: dict[str, str | None] = dict.fromkeys(indexed)
+        for entry in os.fsdecode(output).split("\0"):
+            meta, tab, path = entry.partition("\t")
+            if tab:
+                now[path] = meta.split(" ")[1]
+        return {path: oid for path, oid in now.items() if path not in indexed or indexed[path] not in (oid, None)}
+
     def _is_indexed(self, path: str, oid: str | None) -> bool:
         return snapshots.indexed_as(self._connection, self._snapshot.id, path) == oid
 
     def _start(self, *command: str) -> subprocess.Popen[bytes] | None:
         try:
-            return Git(self.root).start(*command, stderr=subprocess.DEVNULL)
-        except RepositoryError:  # no git, or the folder is gone
+            return Git.of(self.root).start(*command)
+        except RepositoryError as error:  # no git, or the folder is gone
+            self.problem = str(error)
             return None
 
     def _output(self, git: subprocess.Popen[bytes] | None) -> bytes | None:
@@ -110,12 +130,16 @@ class Check:
             return None
         left = self._started + TIMEOUT_SECONDS - time.monotonic()
         try:
-            output = git.communicate(timeout=max(left, 0.01))[0]
+            output, errors = git.communicate(timeout=max(left, 0.01))
         except subprocess.TimeoutExpired:
             git.kill()
             git.communicate()
+            self.problem = f"git takes more than {TIMEOUT_SECONDS:.0f} s in {self.root}"
             return None
-        return output if git.returncode == 0 else None
+        if git.returncode == 0:
+            return output
+        self.problem = str(Git.of(self.root).refusal(errors))
+        return None
 
 
 @contextmanager
@@ -134,7 +158,7 @@ def checking(home: str | os.PathLike[str] | None, repository: str | None) -> Ite
         if indexed is None:
             yield None
             return
-        with closing(Check(connection, indexed)) as check:
+        with closing(Check(connection, opened.folder, indexed)) as check:
             yield check
 
 

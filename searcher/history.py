@@ -142,7 +142,7 @@ def _commits(root: Path, revisions: list[str]) -> dict[str, Moment]:
 
 
 def _git(root: Path, *command: str) -> str | None:
-    output = Git(root).ask(*command)  # None where git or the folder is gone: the index still answers
+    output = Git.of(root).ask(*command)  # None where git or the folder is gone: the index still answers
     return None if output is None else os.fsdecode(output)
 
 

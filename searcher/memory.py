@@ -12,7 +12,7 @@ from kuberian.store import models
 from kuberian.store.folder import HomeFolder
 from kuberian.store.meta import State
 from kuberian.store.vectors import Vectors
-from searcher.scope import Filters, Scope
+from searcher.scope import Scope, ScopeKey
 
 # How long new embeddings of a running index run may stay unseen.
 FRESH_SECONDS = 5.0
@@ -30,19 +30,19 @@ class Kept:
     def __init__(self, home: HomeFolder, most_bytes: int) -> None:
         self._home, self._most_bytes = home, most_bytes
         self._lock, self._making = threading.Lock(), threading.Lock()
-        self._scopes: OrderedDict[Filters, tuple[State, Scope]] = OrderedDict()  # each with the state that it shows
+        self._scopes: OrderedDict[ScopeKey, tuple[State, Scope]] = OrderedDict()  # each with the state that it shows
         self._vectors: dict[int, Vectors] = {}
 
-    def scope(self, state: State, filters: Filters, make: Callable[[], Scope]) -> Scope:
-        """Return the scope of some filters for an answer from `state`, made if it is not kept."""
-        if (kept := self._kept_scope(state, filters)) is not None:
+    def scope(self, state: State, key: ScopeKey, make: Callable[[], Scope]) -> Scope:
+        """Return the scope of a key for an answer from `state`, made if it is not kept."""
+        if (kept := self._kept_scope(state, key)) is not None:
             return kept
-        with self._making:  # of two threads with the same filters one makes the scope, and the other waits for it
-            if (kept := self._kept_scope(state, filters)) is not None:
+        with self._making:  # of two threads with the same key one makes the scope, and the other waits for it
+            if (kept := self._kept_scope(state, key)) is not None:
                 return kept
             made = make()
             with self._lock:
-                self._scopes[filters] = state, made
+                self._scopes[key] = state, made
                 while len(self._scopes) > 1 and self._bytes() > self._most_bytes:
                     self._scopes.popitem(last=False)
             return made
@@ -60,12 +60,12 @@ class Kept:
     def _bytes(self) -> int:
         return sum(scope.size for _, scope in self._scopes.values())
 
-    def _kept_scope(self, state: State, filters: Filters) -> Scope | None:
+    def _kept_scope(self, state: State, key: ScopeKey) -> Scope | None:
         with self._lock:
-            shown, scope = self._scopes.get(filters, (None, None))
+            shown, scope = self._scopes.get(key, (None, None))
             if shown is None or not state.has_all_of(shown):  # an answer from before cannot look up newer embeddings
                 return None
-            self._scopes.move_to_end(filters)
+            self._scopes.move_to_end(key)
             return scope
 
 

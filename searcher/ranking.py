@@ -88,14 +88,14 @@ def rank(candidates: Candidates, weights: Weights) -> Iterator[Ranked]:
     best = np.full(len(candidates.files), -np.inf, np.float32)
     np.maximum.at(best, candidates.file_of, chunk_scores)
     further = chunk_scores - best[candidates.file_of]
-    within = np.lexsort((candidates.chunks, -chunk_scores, candidates.file_of))
+    within = np.lexsort((candidates.order, -chunk_scores, candidates.file_of))
     begins = np.flatnonzero(np.diff(candidates.file_of[within], prepend=-1))
     better = np.empty(len(within), np.float32)  # how many chunks of the same file are
     better[within] = np.arange(len(within)) - np.repeat(begins, np.diff(begins, append=len(within)))
     among_first = file_scores + further - weights.repeat * better
     later = file_scores + further - weights.repeat_later * better
-    head = np.lexsort((candidates.chunks, -among_first))[:FIRST]
-    rest = np.lexsort((candidates.chunks, -later))
+    head = np.lexsort((candidates.order, -among_first))[:FIRST]
+    rest = np.lexsort((candidates.order, -later))
     rest = rest[~np.isin(rest, head)]
     # A later chunk may have lost less than one of the first: its score is not shown as greater than theirs.
     scores = np.minimum.accumulate(np.concatenate([among_first[head], later[rest]]))

@@ -38,16 +38,22 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class SearchResults:
-    """The results of one question, best first, and the share of the searched chunks that have an embedding."""
+    """The results of one question, best first.
+
+    `coverage` is the share of the searched chunks that have an embedding, and `files` the number of files that the
+    filters left to be searched.
+    """
 
     query: str
     coverage: float
     results: tuple[Result, ...]
+    files: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
         return {
             "query": self.query,
             "coverage": round(self.coverage, 4),
+            "files": self.files,
             "results": [asdict(result) for result in self.results],
         }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,10 +14,12 @@ import numpy.typing as npt
 
 from kuberian.errors import RepositoryError, UsageError
 from kuberian.git.command import Git
+from kuberian.language_names import language_named
 from kuberian.store import chunks, embeddings, models, repositories, snapshots
 from kuberian.store.arrays import Floats, Ids, distinct
 from kuberian.store.blobs import languages as all_languages
-from kuberian.store.snapshots import Snapshot
+from kuberian.store.snapshots import IndexedFile, Snapshot
+from searcher.path_filter import path_filter
 
 Positions = npt.NDArray[np.intp]
 
@@ -29,6 +30,9 @@ REMEMBERED = 1 << 21
 # with its path, and its share of arrays and lists.
 CHUNK_BYTES = 64
 PLACE_BYTES = 400
+
+# What results call the language of a file in no known one.
+TEXT = "text"
 
 # This as `at` means all indexed revisions at once, and the working tree.
 EVERY_REVISION = "*"
@@ -42,6 +46,15 @@ class Filters:
     language: str | None = None
     path: str | None = None
     at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeKey:
+    """What decides a scope in one state of the home: the ids of the snapshots, and the filters of their files."""
+
+    snapshots: tuple[int, ...]
+    language: str | None
+    path: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,9 @@ class Scope:
     ascending; `file_of` is the position of their file; `embeddings` are the ids of their embeddings under the model of
     their file (0: none); `later_part` says which are not the head of their definition. `models` are the ids of all
     models, and `vectors` the embeddings of the files, by model.
+
+    Ids follow the order in which a home came to know things. Ties are broken by `file_order` and `chunk_order`: the
+    positions' places in the order of repositories, paths and lines, so that a home that grew answers as a new one does.
     """
 
     blobs: Ids
@@ -132,6 +148,8 @@ class Scope:
     embeddings: Ids
     later_part: npt.NDArray[np.bool_]
     folder_of: Ids
+    file_order: Ids
+    chunk_order: Ids
     models: tuple[int, ...]
     vectors: dict[int, FileVectors]
     repositories: tuple[str, ...]
@@ -183,9 +201,11 @@ def chosen_snapshots(connection: sqlite3.Connection, filters: Filters) -> list[S
     return list(first_of.values())
 
 
-def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
-    """Collect the files and chunks that may answer under the filters. Raises what `chosen_snapshots` raises."""
-    chosen = chosen_snapshots(connection, filters)
+def scope(connection: sqlite3.Connection, chosen: list[Snapshot], filters: Filters) -> Scope:
+    """Collect the files and chunks of some snapshots that may answer under the filters.
+
+    Raises UsageError if a filter makes no sense.
+    """
     files = dict(sorted(_files(connection, chosen, filters).items()))
     model_of = [file.places[0].snapshot.model_id or 0 for file in files.values()]
     table = chunks.of_blobs(connection, zip(files, model_of, strict=True))
@@ -195,6 +215,7 @@ def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
     used_models = tuple(sorted(set(model_of) - {0}))
     folders = [file.places[0].path.rpartition("/")[0] for file in files.values()]
     folder_numbers: dict[str, int] = {}
+    file_order = _order([(file.places[0].snapshot.repository, file.places[0].path) for file in files.values()])
     return Scope(
         blobs=blobs,
         places=[file.places for file in files.values()],
@@ -206,11 +227,25 @@ def scope(connection: sqlite3.Connection, filters: Filters) -> Scope:
         embeddings=table.embeddings,
         later_part=table.later_part,
         folder_of=np.array([folder_numbers.setdefault(folder, len(folder_numbers)) for folder in folders], np.int64),
+        file_order=file_order,
+        chunk_order=_places_in(np.lexsort((table.ids, file_order[file_of]))),
         models=used_models,
         vectors={model_id: _file_vectors(connection, model_id, path_ids, blobs) for model_id in used_models},
         repositories=tuple(snapshot.repository for snapshot in chosen),
         paths=frozenset(file.places[0].path for file in files.values()),
     )
+
+
+def _order(keys: list[tuple[str, str]]) -> Ids:
+    """Return, for each key, its place among all keys in their order."""
+    return _places_in(np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64))
+
+
+def _places_in(sequence: npt.NDArray[np.integer]) -> Ids:
+    """Return, for each position, its place in a sequence of all positions."""
+    places = np.empty(len(sequence), np.int64)
+    places[sequence] = np.arange(len(sequence))
+    return places
 
 
 @dataclass(slots=True)
@@ -220,17 +255,24 @@ class _File:
 
 
 def _files(connection: sqlite3.Connection, chosen: list[Snapshot], filters: Filters) -> dict[int, _File]:
-    """Return the files that the filters leave, by blob."""
-    is_wanted = _path_filter(filters.path)
+    """Return the files that the filters leave, by blob.
+
+    Of several places of a blob the one with the fewest labels comes first: a copy in the documentation, or a vendored
+    one, does not stand for the source.
+    """
     languages = None if filters.language is None else _known_languages(connection, filters.language)
-    files: dict[int, _File] = {}
-    for snapshot in chosen:
-        for indexed in sorted(snapshots.files(connection, snapshot.id), key=lambda file: (file.path, file.blob_id)):
-            if languages and indexed.language not in languages:
+    found: list[tuple[int, int, str, Place, IndexedFile]] = []
+    for order, snapshot in enumerate(chosen):
+        is_wanted = path_filter(filters.path, snapshot.root) if filters.path is not None else None
+        for indexed in snapshots.files(connection, snapshot.id):
+            if languages and (indexed.language or TEXT) not in languages:
                 continue
             if is_wanted is None or is_wanted(indexed.path):
-                file = files.setdefault(indexed.blob_id, _File(indexed.path_id, []))
-                file.places.append(Place(snapshot, indexed.path, frozenset(indexed.labels.split())))
+                labels = frozenset(indexed.labels.split())
+                found.append((len(labels), order, indexed.path, Place(snapshot, indexed.path, labels), indexed))
+    files: dict[int, _File] = {}
+    for _, _, _, place, indexed in sorted(found, key=lambda each: each[:3]):
+        files.setdefault(indexed.blob_id, _File(indexed.path_id, [])).places.append(place)
     return files
 
 
@@ -243,28 +285,21 @@ def _file_vectors(connection: sqlite3.Connection, model_id: int, path_ids: Ids, 
 
 
 def _known_languages(connection: sqlite3.Connection, option: str) -> set[str]:
-    names = {name.strip().lower() for name in option.split(",") if name.strip()}
-    indexed = all_languages(connection)
-    unknown = names - indexed
-    if unknown or not names:
+    """Return the languages that an option names, in any of their usual names: `py`, `golang`, `c++`.
+
+    Raises UsageError for a name of no language, or if nothing is indexed in any of them.
+    """
+    names = [name.strip().lower() for name in option.split(",") if name.strip()]
+    languages = {name: language_named(name) for name in names}
+    indexed = {TEXT, *all_languages(connection)}
+    unknown = sorted(name for name, language in languages.items() if language is None and name not in indexed)
+    chosen = {language or name for name, language in languages.items()}
+    if unknown or not chosen & indexed:
         raise UsageError(
-            f"nothing is indexed in the language {', '.join(sorted(unknown)) or option!r}: "
-            f"there is {', '.join(sorted(indexed)) or 'none'}"
+            f"nothing is indexed in the language {', '.join(unknown or sorted(chosen)) or option!r}: "
+            f"there is {', '.join(sorted(indexed))}"
         )
-    return names
-
-
-def _path_filter(pattern: str | None) -> Callable[[str], bool] | None:
-    """Return a test for paths, from one or more patterns as in .gitignore, with commas between."""
-    if pattern is None:
-        return None
-    import pathspec
-
-    try:
-        spec = pathspec.PathSpec.from_lines("gitignore", [part.strip() for part in pattern.split(",")])
-    except ValueError as error:
-        raise UsageError(f"--path {pattern!r} is no glob: {error}") from error
-    return spec.match_file
+    return chosen
 
 
 def _is_revision(name: str, snapshot: Snapshot) -> bool:
@@ -274,5 +309,5 @@ def _is_revision(name: str, snapshot: Snapshot) -> bool:
         return True
     if name.startswith("-") or "\0" in name:
         return False
-    resolved = Git(snapshot.root).ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    resolved = Git.of(snapshot.root).ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     return resolved is not None and resolved.decode().strip() == commit

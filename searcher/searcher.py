@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
-from kuberian.errors import CheckpointError, EngineError, HomeError, UsageError
+from kuberian.errors import CheckpointError, EngineError, HomeError, RepositoryError, UsageError
 from kuberian.model.encoder import Encoder
 from kuberian.store import blobs, chunks, models
 from kuberian.store.arrays import Floats
@@ -20,6 +20,7 @@ from kuberian.store.models import Model
 from kuberian.store.texts import slice_lines
 from kuberian.store.vectors import Vectors
 from searcher.evidence.features import Candidates, candidates
+from searcher.evidence.lexical import files_with
 from searcher.evidence.stems import Stemmer
 from searcher.freshness import Lines, WorkingFiles
 from searcher.memory import Memory
@@ -27,13 +28,16 @@ from searcher.question import Question, ask
 from searcher.ranking import Ranked, Weights, fitted, rank
 from searcher.readers import Reader, Readers
 from searcher.results import Result, SearchResults
-from searcher.scope import Filters, Scope, scope
+from searcher.scope import TEXT, Filters, Scope, ScopeKey, chosen_snapshots, scope
 
 # How often a question is asked again, if the home was replaced while it was answered.
 ASKED_AGAIN = 2
 
 # More results than anyone reads: ranking has put hundreds of chunks in order by then.
 MOST_RESULTS = 200
+
+# A word that more files have than this share tells nothing about one of them, nor does a word that no file has.
+COMMON_SHARE = 0.2
 
 # Below this cosine, and with no word in common, a chunk has nothing to do with the question.
 MIN_COSINE = 0.25
@@ -89,18 +93,20 @@ class Searcher:
         language: str | None = None,
         path: str | None = None,
         at: str | None = None,
+        platform: str | None = None,
     ) -> SearchResults:
         """Answer a question with the `k` best chunks, best first.
 
         `repository` is a name or a folder, `language` one or more languages (commas between), `path` one or more
         gitignore-style globs, `at` an indexed tag, branch or commit instead of the working tree ("*": all of them).
-        They narrow down what is searched before the best are chosen. A smaller `k` gives the first results of a larger
-        one.
+        They narrow down what is searched before the best are chosen. `platform` is the operating system of who asks, as
+        `sys.platform` names it (default: Linux): files for other systems rank lower. A smaller `k` gives the first
+        results of a larger one.
 
         Raises UsageError for a question or option that makes no sense, RepositoryError for a repository or revision
         that is not indexed, HomeError where the home is damaged or gone.
         """
-        parsed = ask(question)
+        parsed = ask(question, platform)
         if not 1 <= k <= MOST_RESULTS:
             raise UsageError(f"-k must be from 1 to {MOST_RESULTS}, not {k}")
         filters = Filters(repository, language, path, at)
@@ -153,18 +159,28 @@ class Searcher:
                     result = _result(len(results) + 1, ranked, view, files)
                     if result is not None:
                         results.append(result)
-        return SearchResults(question.text, view.scope.coverage, tuple(results))
+            if not results:
+                _find_folders(view.scope)
+        return SearchResults(question.text, view.scope.coverage, tuple(results), len(view.scope.blobs))
 
     def _view(self, reader: Reader, state: State, filters: Filters) -> View:
         connection = reader.connection
         kept = self._memory.at(state)
-        searched = kept.scope(state, filters, lambda: scope(connection, filters))
+        chosen = chosen_snapshots(connection, filters)
+        key = ScopeKey(tuple(snapshot.id for snapshot in chosen), filters.language, filters.path)
+        searched = kept.scope(state, key, lambda: scope(connection, chosen, filters))
         vectors = kept.vectors(connection, searched.models)
         return View(connection, Stemmer(connection, self._stems), searched, vectors)
 
     def _candidates(self, view: View, question: Question) -> Candidates:
         repositories = view.scope.repositories
-        shorter = question.about(repositories[0]) if len(repositories) == 1 else question
+        shorter = question
+        if len(repositories) == 1 and len(view.scope.chunks):
+            files = len(view.scope.blobs)
+            shorter = question.without_name(
+                repositories[0],
+                lambda word: not 0 < files_with(view.connection, word, view.scope) <= COMMON_SHARE * files,
+            )
         embedded = self.embed(view, shorter.text)
         return candidates(view.connection, view.stemmer, view.vectors, shorter, embedded, view.scope)
 
@@ -175,6 +191,16 @@ class Searcher:
             if key not in self._encoders:
                 self._encoders[key] = _question_encoder(model)
             return self._encoders[key]
+
+
+def _find_folders(scope: Scope) -> None:
+    """Raise RepositoryError if nothing is found because the folder of a repository is gone."""
+    searched = {place.snapshot.root: place.snapshot for places in scope.places for place in places}
+    gone = [root for root, snapshot in searched.items() if snapshot.revision is None and not root.is_dir()]
+    if gone:
+        raise RepositoryError(
+            f"{gone[0]} is gone, which was indexed: index it where it is now, or run `kuberian forget {gone[0]}`"
+        )
 
 
 def _result(rank: int, ranked: Ranked, view: View, files: WorkingFiles) -> Result | None:
@@ -197,7 +223,7 @@ def _result(rank: int, ranked: Ranked, view: View, files: WorkingFiles) -> Resul
                 path=place.path,
                 start_line=now.start_line,
                 end_line=now.end_line,
-                language=text.language or "text",
+                language=text.language or TEXT,
                 labels=tuple(sorted(place.labels)),
                 kind=head.kind,
                 symbol=head.symbol,

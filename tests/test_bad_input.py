@@ -59,8 +59,9 @@ class TestIndex:
     def test_a_repository_without_commits(self, kuberian: Run, tmp_path: Path) -> None:
         (tmp_path / "new").mkdir()
         git(tmp_path / "new", "init", "-q")
-        (tmp_path / "new" / "a.py").write_text("x = 1\n")
         refused(kuberian, "index", str(tmp_path / "new"), status=3, says="no commits yet")
+        (tmp_path / "new" / "a.py").write_text("x = 1\n")
+        refused(kuberian, "index", str(tmp_path / "new"), "--rev", "HEAD", status=3, says="no commits yet")
 
     def test_a_repository_that_git_does_not_trust(self, kuberian: Run, indexed: Path) -> None:
         # git's own switch for its tests: as if somebody else owned all repositories

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from indexer import dry_run, explain, index
 from indexer.source.ignore import IgnoreRules
-from kuberian.errors import RepositoryError
+from kuberian.errors import RepositoryError, UsageError
 from searcher import Searcher
 from tests.conftest import Run
 from tests.sdists import commit_all, git
@@ -55,7 +56,8 @@ def test_a_dry_run_says_what_an_index_run_then_does(labelled: Path, home: Path) 
     assert report.chunks == sum(len(found.chunks) for found in explained)
     skipped = [found.skipped for found in explained if found.skipped]
     assert report.files_skipped == {reason: skipped.count(reason) for reason in set(skipped)}
-    assert dry_run(labelled, "HEAD") == explained
+    head = git(labelled, "rev-parse", "HEAD")
+    assert dry_run(labelled, "HEAD") == [replace(found, revision=head) for found in explained]
 
 
 def test_results_carry_labels_and_tests_come_behind(labelled: Path) -> None:
@@ -119,3 +121,26 @@ def test_the_command_line_explains(labelled: Path, kuberian: Run) -> None:
     assert as_json["labels"] == ["test"]
     rows = kuberian("index", "--dry-run", str(labelled)).stdout.splitlines()
     assert "generated.py\tskipped: generated" in rows
+
+
+def test_a_dry_run_takes_ranges_tags_and_addresses_as_an_index_run_does(labelled: Path, home: Path) -> None:
+    git(labelled, "tag", "v1")
+    (labelled / "new.py").write_text("def new():\n    pass\n")
+    commit_all(labelled)
+    git(labelled, "tag", "v2")
+    ends = [git(labelled, "rev-parse", name) for name in ("v1", "v2")]
+    address = labelled.as_uri()
+    for path in (labelled, address):
+        for options in ({"revision": "v1..v2"}, {"tags": "v*"}, {"revision": "v1", "tags": "v2"}):
+            explained = dry_run(path, **options)  # type: ignore[arg-type]
+            assert list(dict.fromkeys(found.revision for found in explained)) == ends
+            assert [found.revision for found in explained if found.path == "new.py"] == ends[1:]
+        small = {found.path: found.skipped for found in dry_run(path, max_bytes=50)}
+        assert small["server/auth.py"] == "oversized"
+    assert not home.exists()
+    index(address)
+    assert {found.revision for found in dry_run(address)} == {ends[1]}
+    with pytest.raises(UsageError):
+        dry_run(labelled, max_bytes=0)
+    with pytest.raises(RepositoryError, match="no tag"):
+        dry_run(labelled, tags="w*")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from indexer import index
+from kuberian.errors import RepositoryError
 from searcher import Result, Searcher
 
 QUESTION = "check a user's password"
@@ -68,3 +71,10 @@ def test_a_file_that_became_a_link_is_gone(repository: Path) -> None:
     auth.rename(repository / "server" / "target.py")
     auth.symlink_to("target.py")
     assert first().path != "server/auth.py"
+
+
+def test_a_repository_whose_folder_is_gone_is_named(repository: Path) -> None:
+    index(repository, meaning=False)
+    repository.rename(repository.with_name("moved"))
+    with Searcher() as searcher, pytest.raises(RepositoryError, match=r"shop is gone.*kuberian forget"):
+        searcher.search("password")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -190,3 +192,72 @@ def test_an_address_whose_objects_have_long_ids_is_cloned(tmp_path: Path, kuberi
         done = kuberian("index", "--json", root.as_uri())
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["files_indexed"] == 1
+
+
+def test_contents_are_those_of_their_ids_whatever_the_repository_puts_in_their_place(
+    repository: Path, kuberian: Run, tmp_path: Path
+) -> None:
+    """A home keeps contents by their ids, for all its repositories: one must not spoil the answers of another."""
+    other = tmp_path / "other.git"
+    git(tmp_path, "clone", "-q", "--bare", str(repository), str(other))
+    oid = git(other, "rev-parse", "HEAD:server/auth.py")
+    (tmp_path / "spoilt").write_text("def spoilt_content():\n    pass\n")
+    git(other, "replace", oid, git(other, "hash-object", "-w", str(tmp_path / "spoilt")))
+    assert kuberian("index", str(other)).returncode == 0
+    assert kuberian("index", str(repository)).returncode == 0
+    assert "authenticate" in kuberian("search", "--repo", str(repository), "authenticate").stdout
+    assert "spoilt_content" not in kuberian("search", "--all", "spoilt_content").stdout
+
+
+def test_a_damaged_object_is_missing_not_something_else(repository: Path, kuberian: Run, tmp_path: Path) -> None:
+    other = tmp_path / "damaged.git"
+    git(tmp_path, "clone", "-q", "--bare", "--no-hardlinks", str(repository), str(other))
+    for pack in (other / "objects" / "pack").glob("*.pack"):
+        data = pack.read_bytes()
+        pack.unlink()
+        subprocess.run(["git", "unpack-objects", "-q"], cwd=other, input=data, check=True)
+    oid = git(other, "rev-parse", "HEAD:server/auth.py")
+    file = other / "objects" / oid[:2] / oid[2:]
+    wrong = b"def another_content():\n    pass\n"
+    file.chmod(0o644)
+    file.write_bytes(zlib.compress(b"blob %d\0" % len(wrong) + wrong))
+    done = kuberian("index", "--json", str(other))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["files_skipped"] == {"missing object": 1}
+
+
+def test_a_working_tree_elsewhere_is_the_one_that_the_repository_names(tmp_path: Path, kuberian: Run) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "a.py").write_text("def in_the_working_tree():\n    return 1\n")
+    (tmp_path / "own").mkdir()
+    git(tmp_path / "own", "init", "-q")
+    git(tmp_path / "own", "config", "core.worktree", str(tmp_path / "work"))
+    git(tmp_path / "own", "add", "-A")
+    git(tmp_path / "own", "commit", "-q", "-m", "one")
+    report = json.loads(kuberian("index", "--json", str(tmp_path / "own")).stdout)
+    assert (report["path"], report["files_indexed"]) == (str(tmp_path / "work"), 1)
+
+
+def test_a_vanished_repository_below_a_folder_with_a_colon_is_not_the_one_around_it(
+    tmp_path: Path, kuberian: Run
+) -> None:
+    outer, inner = tmp_path / "a:b" / "outer", tmp_path / "a:b" / "outer" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "a.py").write_text("def inner_function():\n    return 1\n")
+    commit_all(outer)
+    commit_all(inner)
+    assert kuberian("index", str(inner)).returncode == 0
+    shutil.rmtree(inner / ".git")
+    kuberian("search", "--repo", str(inner), "inner_function")
+    assert f"({outer}" not in kuberian("status").stdout
+
+
+def test_revisions_of_a_bare_repository_are_found_where_git_wants_it_named(
+    repository: Path, kuberian: Run, tmp_path: Path
+) -> None:
+    git(repository, "tag", "v1")
+    git(tmp_path, "clone", "-q", "--bare", str(repository), str(tmp_path / "bare.git"))
+    explicit = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.bareRepository", "GIT_CONFIG_VALUE_0": "explicit"}
+    assert kuberian("index", str(tmp_path / "bare.git"), "--rev", "v1", **explicit).returncode == 0
+    assert kuberian("search", "--at", "v1", "check a password", **explicit).returncode == 0
+    assert "v1" in kuberian("when", "LoginManager.authenticate", **explicit).stdout

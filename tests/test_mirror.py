@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from indexer import index, index_several
 from kuberian.errors import RepositoryError
-from kuberian.git.address import is_address, mirror_path
+from kuberian.git import mirror
+from kuberian.git.address import is_address
+from kuberian.git.mirror import fetch, place
 from kuberian.store.home import Home
 from kuberian.store.status import status
 from searcher import Searcher
@@ -43,7 +48,111 @@ def paths(question: str, **options: str) -> list[str]:
 )
 def test_an_address_has_a_folder_in_the_home(home: Path, address: str, folder: str) -> None:
     assert is_address(address)
-    assert Home(home).mirrors / mirror_path(address) == home / "mirrors" / folder
+    assert place(Home(home).mirrors, address) == home / "mirrors" / folder
+
+
+def test_addresses_that_differ_in_a_character_keep_their_own_clones(repository: Path, home: Path) -> None:
+    spaced, lined = repository.parent / "a b" / "shop", repository.parent / "a_b" / "shop"
+    git(repository.parent, "clone", "-q", str(repository), str(spaced))
+    git(repository.parent, "clone", "-q", str(repository), str(lined))
+    (lined / "oven.py").write_text("def bake_bread(dough):\n    return dough\n")
+    commit_all(lined)
+    addresses = [f"file://{spaced}", f"file://{lined}"]
+    names = [index(address).repository for address in addresses]
+    assert len(set(names)) == 2
+    assert [index(address).repository for address in reversed(addresses)] == names[::-1]
+    assert [index(address).files_unchanged for address in addresses] == [3, 4]
+    assert len(revisions(home)) == 2
+    assert "oven.py" in paths("bake bread", repository=addresses[1])
+    assert "oven.py" not in paths("bake bread", repository=addresses[0])
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        ["https://example.org/org/shop", "https://name:word@example.org/org/shop.git/"],  # one repository
+        ["https://example.org:8443/org/shop.git"],
+        ["ssh://git@example.org/org/shop.git"],
+        ["https://example.org/org~shop.git", "https://example.org/org_shop.git", "https://example.org/org%20shop.git"],
+        ["https://example.org/org/shop.git/inner"],
+    ],
+)
+def test_a_clone_belongs_to_one_address(home: Path, others: list[str]) -> None:
+    first = "https://example.org/org/shop.git"
+    mirrors = Home(home).mirrors
+    claimed: dict[Path, str] = {}
+    for address in [first, *others]:
+        folder = place(mirrors, address)
+        assert folder == place(mirrors, address)
+        folder.mkdir(parents=True, exist_ok=True)
+        git(folder, "init", "-q", "--bare")
+        git(folder, "config", "remote.origin.url", address)
+        claimed.setdefault(folder, address)
+        assert place(mirrors, address) == folder
+    is_one = "word" in others[-1]
+    assert len(claimed) == (1 if is_one else 1 + len(others))
+    assert not any(folder in other.parents for folder in claimed for other in claimed)
+
+
+def test_a_clone_that_was_made_around_another_one_is_found_again(home: Path) -> None:
+    inner = home / "mirrors" / "example.org" / "org" / "shop.git" / "inner.git"  # as older versions placed it
+    inner.mkdir(parents=True)
+    git(inner, "init", "-q", "--bare")
+    git(inner, "config", "remote.origin.url", "https://example.org/org/shop.git/inner")
+    assert place(home / "mirrors", "https://example.org/org/shop.git/inner.git") == inner
+    assert inner.parent not in place(home / "mirrors", "https://example.org/org/shop").parents
+    assert place(home / "mirrors", "https://example.org/org/shop") != inner.parent
+
+
+def test_the_container_takes_for_an_address_what_the_command_line_does() -> None:
+    spec = importlib.util.spec_from_file_location(
+        "cron", Path(__file__).parents[1] / "deploy" / "container" / "cron.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    cron = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(cron)
+    for address in ("github:org/repo", "git@example.org:org/repo", "https://example.org/org/repo", "host:~/[odd]/r*"):
+        assert is_address(address)
+        assert cron.repositories(address) == [address]
+        assert cron.unreadable(address) is None
+
+
+def test_an_address_that_makes_no_sense_is_refused_in_a_line(kuberian: Run) -> None:
+    for address in ("https://[::1/org/shop", "https://", "ssh://host/.."):
+        done = kuberian("index", address)
+        assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
+
+
+def test_a_clone_is_ended_when_the_budget_is_used_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_SSH_COMMAND", "sleep 30 #")
+    started = time.monotonic()
+    with pytest.raises(RepositoryError, match=r"could not be fetched in 0.5 s.*larger budget"):
+        index("git@example.org:org/shop", budget=0.5)
+    with pytest.raises(RepositoryError, match=r"could not be fetched in"):
+        index_several("git@example.org:org/shop", tags="v*", budget=0.5)
+    assert time.monotonic() - started < 10
+
+
+def test_git_is_ended_if_whoever_follows_its_progress_fails(
+    repository: Path, home: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    start = mirror._start
+
+    def noting(arguments: list[str], folder: Path) -> subprocess.Popen[bytes]:
+        started.append(start(arguments, folder))
+        return started[-1]
+
+    def fail(line: str) -> None:
+        raise RuntimeError(line)
+
+    monkeypatch.setattr(mirror, "_start", noting)
+    monkeypatch.setattr(mirror, "_follower", lambda progress: fail)
+    with pytest.raises(RuntimeError):
+        fetch(Home(home).mirrors, address, lambda phase, done, total: None)
+    assert all(process.returncode is not None for process in started)
+    assert index(address).files_indexed == 3
 
 
 def test_folders_are_no_addresses(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,68 @@ return statement."""
         with Searcher(flask[1]) as searcher:
             for result in searcher.search(question).results:
                 assert 1 <= result.start_line <= result.end_line
+
+
+def test_a_copy_in_the_documentation_does_not_stand_for_the_source(repository: Path) -> None:
+    (repository / "docs").mkdir()
+    (repository / "vendor").mkdir()
+    for folder in ("docs", "vendor"):
+        shutil.copy(repository / "server" / "auth.py", repository / folder / "auth.py")
+    commit_all(repository)
+    index(repository)
+    with Searcher() as searcher:
+        found = searcher.search("check a user's password").results[0]
+        assert (found.path, found.labels) == ("server/auth.py", ())
+        assert searcher.search("check a user's password", path="docs").results[0].path == "docs/auth.py"
+
+
+def test_the_same_files_under_another_name_give_the_same_answer(tmp_path: Path) -> None:
+    answers = []
+    for name in ("auth", "other"):
+        root = tmp_path / name
+        root.mkdir()
+        (root / "auth.py").write_text('def authenticate(user):\n    """Check the password."""\n    return user\n')
+        (root / "place.py").write_text('def where_is(item):\n    """Tell where it is."""\n    return item\n')
+        commit_all(root)
+        index(root, home=tmp_path / f"home-{name}")
+        with Searcher(tmp_path / f"home-{name}") as searcher:
+            answers.append([(r.path, r.score) for r in searcher.search("where is auth", repository=name).results])
+    assert answers[0] == answers[1]
+    assert answers[0][0][0] == "auth.py"
+
+
+def test_files_for_another_system_rank_lower_by_who_asks_not_by_where_the_searcher_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "locks"
+    root.mkdir()
+    for system in ("linux", "windows"):
+        (root / f"lock_{system}.py").write_text(
+            f'def lock_file(path):\n    """Lock a file."""\n    return {system!r}\n'
+        )
+    commit_all(root)
+    index(root)
+    with Searcher() as searcher:
+        for here in ("linux", "win32", "darwin"):
+            monkeypatch.setattr("sys.platform", here)
+            assert searcher.search("how is a file locked").results[0].path == "lock_linux.py"
+        assert searcher.search("how is a file locked", platform="win32").results[0].path == "lock_windows.py"
+        assert searcher.search("how is a file locked on windows").results[0].path == "lock_windows.py"
+
+
+def test_a_home_that_grew_answers_as_a_new_one_does(tmp_path: Path) -> None:
+    """Where many files score alike, the order is that of their names, not that in which they became known."""
+    root = tmp_path / "parts"
+    root.mkdir()
+    answers = []
+    for numbers in (range(40, 80), range(40)):
+        for number in numbers:
+            (root / f"part_{number:02}.py").write_text(f"def handler(request):\n    return {number}\n")
+        commit_all(root)
+        index(root, home=tmp_path / "grown", meaning=False)
+    index(root, home=tmp_path / "new", meaning=False)
+    for home in ("grown", "new"):
+        with Searcher(tmp_path / home) as searcher:
+            answers.append([(r.path, r.score) for r in searcher.search("handler", k=200).results])
+    assert answers[0] == answers[1]
+    assert len(answers[0]) > 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,24 @@ def test_an_old_revision_is_not_compared_with_the_disk(indexed: Path, kuberian: 
     done = kuberian("search", "--json", "--at", "HEAD", "check a user's password", cwd=indexed)
     assert json.loads(done.stdout)["changed_files"] is None
     assert done.stderr == ""
+
+
+def test_a_repository_that_was_cloned_anew_is_compared_with_what_was_indexed(indexed: Path, tmp_path: Path) -> None:
+    """Its history does not have the HEAD that was indexed; a shallow clone has no history at all."""
+    (indexed / "image.png").write_bytes(b"not read")
+    commit_all(indexed)
+    upstream = tmp_path / "upstream"
+    indexed.rename(upstream)
+    clone = ("clone", "-q", "--depth", "1", upstream.as_uri(), str(indexed))
+    git(tmp_path, *clone)
+    index(indexed)
+    git(tmp_path, "clone", "-q", "--depth", "1", upstream.as_uri(), str(tmp_path / "again"))
+    shutil.rmtree(indexed)
+    (tmp_path / "again").rename(indexed)
+    assert changed(indexed) == ()
+    (upstream / "new.py").write_text(NEW)
+    (upstream / "NOTES.md").unlink()
+    commit_all(upstream)
+    shutil.rmtree(indexed)
+    git(tmp_path, *clone)
+    assert set(changed(indexed)) == {"new.py", "NOTES.md"}

@@ -9,7 +9,7 @@ import pytest
 
 from indexer import index, index_several
 from kuberian.errors import UsageError
-from searcher import when
+from searcher import Searcher, when
 from tests.conftest import Run
 from tests.sdists import commit_all, git
 
@@ -102,3 +102,15 @@ def test_nothing_answers(history: Path, kuberian: Run) -> None:
     done = kuberian("when", "zxqv wvut", cwd=history)
     assert done.returncode == 1
     assert "nothing here answers that" in done.stderr
+
+
+def test_a_branch_that_moved_is_asked_as_it_is_now(repository: Path) -> None:
+    index(repository, revision="main", meaning=False)
+    with Searcher() as searcher:
+        assert searcher.search("added_later", at="main").results == ()
+        (repository / "later.py").write_text("def added_later():\n    return 1\n")
+        commit_all(repository)
+        index(repository, revision="main", meaning=False)
+        assert searcher.search("added_later", at="main").results[0].path == "later.py"
+        git(repository, "reset", "-q", "--hard", "HEAD~1")  # both commits are indexed; nothing is indexed now
+        assert searcher.search("added_later", at="main").results == ()

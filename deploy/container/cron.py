@@ -3,7 +3,8 @@
     cron.py          index at once, then whenever KUBERIAN_SCHEDULE says, until SIGTERM or SIGINT
     cron.py --once   index once; exit status 3 if a repository failed
 
-KUBERIAN_REPOSITORIES   what to index, white space between: folders, patterns of folders, URLs. Default /repositories/*
+KUBERIAN_REPOSITORIES   what to index, white space between: folders, globs for folders, addresses.
+                        Default /repositories/*
 KUBERIAN_SCHEDULE       five cron fields, in the time zone of TZ. Default */15 * * * *
 
 Cron daemons (cron, cronie, bcron, busybox's) change to a job's user, which only root may, and read files that root
@@ -31,6 +32,7 @@ from typing import NoReturn
 from cronsim import CronSim, CronSimError
 
 from kuberian.errors import RepositoryError
+from kuberian.git.address import is_address
 from kuberian.git.command import Git
 
 DEFAULT_SCHEDULE = "*/15 * * * *"
@@ -84,10 +86,10 @@ def schedule(text: str) -> CronSim:
 
 
 def repositories(text: str) -> list[str]:
-    """Return folders and URLs in the order given, each once; a pattern is looked up at every run."""
+    """Return folders and addresses in the order given, each once; a pattern is looked up at every run."""
     found: dict[str, None] = {}
     for word in text.split():
-        if is_url(word) or not glob.has_magic(word):
+        if is_address(word) or not glob.has_magic(word):
             found[word] = None
         else:
             matching = sorted(glob.glob(word))  # noqa: PTH207 - an absolute pattern, as typed
@@ -95,15 +97,9 @@ def repositories(text: str) -> list[str]:
     return list(found)
 
 
-def is_url(repository: str) -> bool:
-    """Whether git would fetch it: scheme://… or user@host:path."""
-    head = repository.partition("/")[0]
-    return "://" in repository or (":" in head and "@" in head)
-
-
 def unreadable(repository: str) -> str | None:
-    """Return why a folder cannot be indexed, as git says it, or None. A URL is tried when it is due."""
-    if is_url(repository):
+    """Return why a folder cannot be indexed, as git says it, or None. An address is tried when it is due."""
+    if is_address(repository):
         return None
     try:
         Git(Path(repository), above=True).run("rev-parse", "--git-dir")

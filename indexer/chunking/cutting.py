@@ -10,10 +10,13 @@ from indexer.chunking.chunks import cut
 from indexer.languages.table import detect
 from indexer.meaning.passages import outline_passage, passage, passage_hash
 from indexer.source.contents import Skipped, read_text
+from indexer.source.reading import Reading
 from kuberian.store.blobs import FileRows
 from kuberian.store.chunks import ChunkRows
 from kuberian.store.fulltext import ChunkText, own_names
 from kuberian.store.texts import deflate, lines_of, slice_lines, storable
+
+_BY_ITS_LOOKS = Reading()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +30,14 @@ class CutFile:
     chunks: list[Chunk]
 
 
-def cut_file(
-    path: str, data: bytes, *, language: str | None = None, by_hand: bool = False, by_grammar: bool = True
-) -> CutFile:
+def cut_file(path: str, data: bytes, reading: Reading = _BY_ITS_LOOKS, *, by_grammar: bool = True) -> CutFile:
     """Decode a file's content, recognise its language and cut it.
 
-    `path` is relative to the repository. `language` and `by_hand` (it is not generated) are what the repository says of
-    the file, whatever it looks like. `by_grammar=False` cuts the text as lines of no known language.
+    `path` is relative to the repository. `reading` is what the repository says of the file, whatever it looks like.
+    `by_grammar=False` cuts the text as lines of no known language.
     """
-    content = read_text(path, data, max_bytes=len(data), by_hand=by_hand)  # the caller has checked the size
+    language = reading.language
+    content = read_text(path, data, len(data), reading.by_hand, reading.encoding)  # the caller has checked the size
     if isinstance(content, Skipped):
         return CutFile(language or detect(path), None, content.reason, "", [])
     text = storable(content.text)
@@ -43,11 +45,9 @@ def cut_file(
     return CutFile(language, content.encoding, None, text, cut(text, language if by_grammar else None))
 
 
-def rows(
-    path: str, data: bytes, *, language: str | None = None, by_hand: bool = False, by_grammar: bool = True
-) -> FileRows:
+def rows(path: str, data: bytes, reading: Reading = _BY_ITS_LOOKS, *, by_grammar: bool = True) -> FileRows:
     """Return the rows that the store keeps of a file's content; the arguments are as for `cut_file`."""
-    file = cut_file(path, data, language=language, by_hand=by_hand, by_grammar=by_grammar)
+    file = cut_file(path, data, reading, by_grammar=by_grammar)
     chunks = list(_chunk_rows(file))
     outline = outline_passage(name for chunk in chunks for name in own_names(chunk.names))
     return FileRows(

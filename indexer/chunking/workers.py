@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from indexer.chunking.cutting import FileRows
+    from indexer.source.reading import Reading
 
 # Each worker takes some 60 MB. With more than four, the process that writes their rows is the slower end.
 MOST = 4
@@ -66,12 +67,12 @@ class Workers:
         for process in running:
             _reap(process)
 
-    def cut(self, path: str, data: bytes, *, language: str | None = None, by_hand: bool = False) -> Future[FileRows]:
+    def cut(self, path: str, data: bytes, reading: Reading | None = None) -> Future[FileRows]:
         """Have a worker cut a file; the arguments and what the future gives are those of `chunking.cutting.rows`.
 
         The future raises RuntimeError if cutting fails, or if each worker ended before it answered.
         """
-        return self._threads.submit(self._cut, path, data, {"language": language, "by_hand": by_hand})
+        return self._threads.submit(self._cut, path, data, {"reading": reading} if reading else {})
 
     def _cut(self, path: str, data: bytes, options: dict[str, Any]) -> FileRows:
         for by_grammar in (True, True, False):

@@ -62,7 +62,7 @@ ROWS: tuple[Language, ...] = (
     ),
     Language(
         name="json",
-        extensions=("json", "jsonc", "json5", "webmanifest", "ipynb", "geojson", "har", "avsc"),
+        extensions=("json", "jsonc", "json5", "webmanifest", "geojson", "har", "avsc"),
         filenames=(".babelrc", ".eslintrc", ".prettierrc", ".jshintrc", ".swcrc", "composer.json"),
         grammar="tree_sitter_json:language",
         rules={"pair": Rule("key", name="key", body="", only="value=object|array")},

@@ -18,6 +18,14 @@ _PROTO = (
     LineRule("field", r"\s*(?:[\w.]+\s+)*(?:map<.*>\s*)?(?P<name>\w+)\s*=\s*\d+", own=False, inside="message"),
     LineRule("constant", r"\s*(?P<name>\w+)\s*=\s*-?\w+", own=False, inside="enum"),
 )
+# A notebook is JSON whose strings are lines of code and of Markdown. What a cell prints or draws ends it.
+_NOTEBOOK = (
+    LineRule("section", r'\s*"(?P<level>#{1,6})[ \t]+(?P<name>[^"\\]+)', ends="next"),
+    LineRule("class", r'\s*"class\s+(?P<name>\w+)', ends="next"),
+    LineRule("function", r'\s*"(?:async\s+)?def\s+(?P<name>\w+)', ends="next"),
+    LineRule("end", r'\s*"(?P<name>cell_type|outputs|metadata)":', ends="next"),
+)
+
 ROWS: tuple[Language, ...] = (
     Language(
         name="markdown",
@@ -28,6 +36,13 @@ ROWS: tuple[Language, ...] = (
         fence=r"\s{0,3}(?:```|~~~)",
         line_comment=(),
         block_comment=("<!--", "-->"),
+    ),
+    Language(
+        name="jupyter",
+        extensions=("ipynb",),
+        lines=_NOTEBOOK,
+        line_comment=(),
+        block_comment=None,
     ),
     Language(
         name="rst",

@@ -6,7 +6,9 @@ batch is committed as soon as it is embedded: a killed run loses one batch.
 
 from __future__ import annotations
 
+import math
 import sqlite3
+import time
 from collections.abc import Iterator
 from itertools import chain
 
@@ -23,6 +25,8 @@ WINDOW = 4096
 # Passages in one commit: one second of work on two cores, or two seconds without int8. A kill can cost as much. With
 # half as many, threads wait for each other a tenth of the time.
 BATCH = 128
+# Passages in the first batch of a run that has to end in time: a fifth of a second in float32 on one core.
+FIRST_BATCH = 8
 
 
 def embed_chunks(
@@ -38,7 +42,7 @@ def embed_chunks(
     done = 0
     for start in range(0, len(chunk_ids), WINDOW):
         stored = chunks.with_code(connection, chunk_ids[start : start + WINDOW])
-        for batch in _batches([(chunk.passage, passage(chunk, chunk.code)) for chunk in stored]):
+        for batch in _batches([(chunk.passage, passage(chunk, chunk.code)) for chunk in stored], deadline):
             _embed(connection, encoder, model_id, batch)
             done += len(batch)
             if progress is not None:
@@ -59,7 +63,7 @@ def embed_files(
         for start in range(0, len(missing.outlines), WINDOW)
     )
     for window in chain([of_paths], of_outlines):
-        for batch in _batches(window):
+        for batch in _batches(window, deadline):
             _embed(connection, encoder, model_id, batch)
             if deadline.passed():
                 return
@@ -70,11 +74,21 @@ def _outline(connection: sqlite3.Connection, blob_id: int) -> tuple[bytes, str]:
     return passage_hash(text), text
 
 
-def _batches(passages: list[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, str]]]:
-    """Yield batches of passages of similar length, the longest first."""
+def _batches(passages: list[tuple[bytes, str]], deadline: Deadline) -> Iterator[list[tuple[bytes, str]]]:
+    """Yield batches of passages of similar length, the longest first.
+
+    With a deadline the first batch is small, and tells how many there is time for: somebody may be waiting.
+    """
     ordered = sorted(passages, key=lambda item: -len(item[1]))
-    for first in range(0, len(ordered), BATCH):
-        yield ordered[first : first + BATCH]
+    size = BATCH if deadline.left() == math.inf else FIRST_BATCH
+    first = 0
+    while first < len(ordered):
+        before = time.monotonic()
+        yield ordered[first : first + size]
+        first += size
+        if deadline.left() < math.inf:
+            in_time = size * deadline.left() / max(time.monotonic() - before, 1e-6)
+            size = max(FIRST_BATCH, min(BATCH, int(in_time)))
 
 
 def _embed(connection: sqlite3.Connection, encoder: Encoder, model_id: int, batch: list[tuple[bytes, str]]) -> None:

@@ -6,6 +6,7 @@ a search finds must not depend on the machine that embedded a chunk.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import warnings
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from indexer.meaning.passages import passage
 from kuberian.errors import EngineError
 from kuberian.git.repository import Repository
 from kuberian.model.bundled import bundled_fingerprint
+from kuberian.settings import expanded
 from kuberian.store import chunks, models
 from kuberian.store.folder import HomeFolder
 
@@ -50,7 +52,7 @@ def choose_model(
     Raises CheckpointError if the folder has no checkpoint that can be used.
     """
     last = models.last_of(connection, str(repository.root))
-    folder = str(Path(checkpoint).resolve()) if checkpoint else last.path if last else None
+    folder = os.path.realpath(expanded(checkpoint)) if checkpoint else last.path if last else None
     fingerprint = _fingerprint(folder)
     is_same_folder = last is not None and folder == last.path
     wanted = precision or (last.precision if last and is_same_folder else "auto")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from indexer.source.noise import reason_to_skip, skip_by_name
@@ -57,10 +58,13 @@ class Skipped:
     reason: str
 
 
-def read_text(path: str, data: bytes, max_bytes: int = MAX_BYTES, by_hand: bool = False) -> Text | Skipped:
+def read_text(
+    path: str, data: bytes, max_bytes: int = MAX_BYTES, by_hand: bool = False, encoding: str | None = None
+) -> Text | Skipped:
     """Decode the bytes of the file at `path` (relative to the repository), or say why the file is left out.
 
-    `by_hand` says that the file is not generated, whatever its name or its first lines suggest.
+    `by_hand` says that the file is not generated, whatever its name or its first lines suggest. `encoding` is tried
+    first on bytes without a byte order mark.
 
     UTF-8 is read with or without a byte order mark, UTF-16 and UTF-32 with one. Other bytes with a NUL are binary. All
     others are in one of the old encodings: charset-normalizer guesses it from a bounded piece, else it is Latin-1,
@@ -70,7 +74,7 @@ def read_text(path: str, data: bytes, max_bytes: int = MAX_BYTES, by_hand: bool 
         return Skipped(reason)
     if len(data) > max_bytes:
         return Skipped("oversized")
-    decoded = _decode(data)
+    decoded = _decode(data, encoding)
     if decoded is None:
         return Skipped("binary")
     if not decoded.text or decoded.text.isspace():
@@ -82,12 +86,17 @@ def read_text(path: str, data: bytes, max_bytes: int = MAX_BYTES, by_hand: bool 
     return decoded
 
 
-def _decode(data: bytes) -> Text | None:
-    """Return the text of `data`; None if it is binary."""
+def _decode(data: bytes, said: str | None = None) -> Text | None:
+    """Return the text of `data`, perhaps in the encoding that it is `said` to be in; None if it is binary."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             text = data.decode(encoding, errors="replace")
             return None if _is_garbled(text) else Text(text, encoding)
+    if said is not None:
+        with suppress(UnicodeError):
+            text = data.decode(said)
+            if "\0" not in text:
+                return Text(text, said)
     if b"\0" in data or data.startswith(_MAGIC):
         return None
     head = data[:_HEAD]

@@ -1,4 +1,7 @@
-"""`.kuberianignore`: files that git tracks and a search need not see, in the syntax and by the rules of .gitignore."""
+"""`.kuberianignore`: files that git tracks and a search need not see, in the syntax and by the rules of .gitignore.
+
+A line that begins with "!" also brings files back that git ignores: `!build/`.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,20 @@ class IgnoreRules:
 
     def __call__(self, path: str) -> bool:
         """Tell whether a path (relative to the root, '/' between folders) is to be left out."""
-        if not self._specs:
-            return False
-        ignored = False
+        return self._verdict(path) is True
+
+    def brings_back(self, path: str) -> bool:
+        """Tell whether a path is taken in although git ignores it: the last rule that fits begins with "!"."""
+        return self._verdict(path) is False
+
+    def may_bring_back(self) -> bool:
+        """Tell whether a rule begins with "!"."""
+        return any(pattern.include is False for spec in self._specs.values() for pattern in spec.patterns)
+
+    def _verdict(self, path: str) -> bool | None:
+        ignored = None
         parts = path.split("/")
-        for depth in range(len(parts)):
+        for depth in range(len(parts) if self._specs else 0):
             spec = self._specs.get("/".join(parts[:depth]))
             if spec is not None:
                 verdict = spec.check_file("/".join(parts[depth:])).include

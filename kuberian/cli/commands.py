@@ -6,14 +6,16 @@ only indexing needs.
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
 
-from kuberian.cli.here import index_words, refresh_first, repository_here
-from kuberian.cli.output import fail, print_explanations, print_json, print_results, shown_progress
-from kuberian.errors import UsageError
+from kuberian.cli.here import Here, Refreshed, index_words, refresh_first, repository_here, require_index
+from kuberian.cli.output import fail, print_explanations, print_json, print_results, shown_progress, tell_notes
+from kuberian.cli.values import Command, seconds, size
+from kuberian.settings import expanded
 
 HomeOption = Annotated[str | None, typer.Option(help="The folder that Kuberian keeps its index in.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -26,7 +28,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(cls=Command)
 def index(
     path: Annotated[str, typer.Argument(help="A git repository: its folder, or an address to keep a clone of.")] = ".",
     rev: Annotated[
@@ -35,8 +37,16 @@ def index(
     tags: Annotated[str | None, typer.Option(help="Index the tags that match this glob, as in 'v*'.")] = None,
     model: Annotated[str | None, typer.Option(help="A BERT checkpoint folder to embed with.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32, bfloat16, int8 or auto, the fastest.")] = None,
-    max_bytes: Annotated[int | None, typer.Option(help="Skip larger files. Default: 1,000,000.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Stop after this time (60s, 10m); the next run goes on.")] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(parser=size, help="Skip files over this size (500KB, 2MB). Default: 1,000,000 bytes.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(parser=seconds, help="Stop after this time (60s, 10m); the next run goes on.")
+    ] = None,
+    submodules: Annotated[
+        bool | None,
+        typer.Option("--submodules/--no-submodules", help="Also index checked-out submodules. Default: as before."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what each file would be indexed as.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another index run to end.")] = False,
     home: HomeOption = None,
@@ -53,26 +63,28 @@ def index(
     if dry_run:
         from indexer import dry_run as run_dry
 
-        print_explanations(run_dry(path, rev, limit), as_json)
+        explanations = run_dry(path, rev, limit, tags=tags, home=home, wait=wait, submodules=bool(submodules))
+        print_explanations(explanations, as_json)
         return
     several = tags is not None or (rev is not None and ".." in rev)
-    time = _seconds(budget)
     with nullcontext() if quiet else shown_progress() as progress:
         options: dict[str, Any] = {"model": model, "precision": precision, "max_bytes": limit, "wait": wait}
+        options["submodules"] = submodules
         if several:
-            reports = index_several(path, home, rev, tags, progress, budget=time, **options)
+            reports = index_several(path, home, rev, tags, progress, budget=budget, **options)
         else:
-            reports = [run(path, home, rev, progress=progress, budget=time, **options)]
+            reports = [run(path, home, rev, progress=progress, budget=budget, **options)]
     if as_json:
         print_json([report.to_dict() for report in reports] if several else reports[0].to_dict())
     elif not quiet:
         print("\n".join(show.report(report) for report in reports))
 
 
-@app.command()
+@app.command(cls=Command)
 def explain(
     path: Annotated[str, typer.Argument(help="A file in a git repository.")],
-    max_bytes: Annotated[int | None, typer.Option(help="As for index.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(parser=size, help="As for index.")] = None,
+    home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a file is indexed as, or why it is not.
@@ -83,7 +95,7 @@ def explain(
     from indexer.run import MAX_BYTES
     from kuberian.cli import show
 
-    explanation = examine(path, MAX_BYTES if max_bytes is None else max_bytes)
+    explanation = examine(path, MAX_BYTES if max_bytes is None else max_bytes, home)
     if as_json:
         print_json(explanation.to_dict())
     else:
@@ -92,7 +104,7 @@ def explain(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Command)
 def search(
     question: Annotated[list[str], typer.Argument(help="What to look for, in plain words or as a name in code.")],
     k: Annotated[int, typer.Option("-k", help="The number of results.")] = 10,
@@ -118,32 +130,35 @@ def search(
     Inside an indexed repository that one is searched, elsewhere all are. In a pipe each result is one line.
     """
     from searcher.changes import checking
+    from searcher.path_filter import from_folder
 
+    path = None if path is None else from_folder(path, expanded(".").absolute())
     if index_first:
         index_words(repo, home)
-    if repo is None and not everywhere:
-        repo = repository_here(home)
-    with checking(home, repo if at is None else None) as check:
+    require_index(home)
+    here = repository_here(home) if repo is None and not everywhere else Here(repo)
+    with checking(home, here.repository if at is None else None) as check:
         from searcher import Searcher  # while git looks at the working tree
 
         with Searcher(home) as searcher:
-            changed = refresh_first(check, home, refresh) if check else None
-            answer = searcher.search(" ".join(question), k, repo, lang, path, at)
+            refreshed = refresh_first(check, home, refresh) if check else Refreshed(None)
+            answer = searcher.search(" ".join(question), k, here.repository, lang, path, at, sys.platform)
+    tell_notes(here.note, refreshed.note)
     if as_json:
-        print_json({**answer.to_dict(), "changed_files": changed})
+        print_json({**answer.to_dict(), "changed_files": refreshed.changed})
     else:
         print_results(answer, lines, why)
     if not answer.results:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Command)
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port; 0 for a free one.")] = 8080,
     home: HomeOption = None,
 ) -> None:
-    """Answer questions over HTTP, as JSON, until ended: /search?q=…, /status, /healthz, /readyz.
+    """Answer questions over HTTP, as JSON, until ended: /search?q=..., /status, /healthz, /readyz.
 
     There is no password: whoever reaches the address can ask.
     """
@@ -152,7 +167,7 @@ def serve(
     run(home, host, port, lambda address: print(f"serving on {address}", flush=True))
 
 
-@app.command()
+@app.command(cls=Command)
 def when(
     question: Annotated[list[str], typer.Argument(help="What to look for, as for search.")],
     k: Annotated[int, typer.Option("-k", min=1, help="The number of answers.")] = 3,
@@ -169,7 +184,10 @@ def when(
     from kuberian.cli import show
     from searcher import when as look
 
-    history = look(" ".join(question), k, home, repo or repository_here(home), lang, path)
+    require_index(home)
+    here = repository_here(home) if repo is None else Here(repo)
+    history = look(" ".join(question), k, home, here.repository, lang, path)
+    tell_notes(here.note)
     if as_json:
         print_json(history.to_dict())
     else:
@@ -178,7 +196,7 @@ def when(
         raise typer.Exit(fail("nothing here answers that", 1))
 
 
-@app.command()
+@app.command(cls=Command)
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Show what is indexed, since when, and its size.
 
@@ -195,7 +213,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         print(show.home_status(home_status))
 
 
-@app.command()
+@app.command(cls=Command)
 def forget(
     repo: Annotated[str, typer.Argument(help="An indexed repository: its name or folder.")],
     home: HomeOption = None,
@@ -222,7 +240,7 @@ def forget(
         )
 
 
-@app.command()
+@app.command(cls=Command)
 def gc(
     home: HomeOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for an index run to end.")] = False,
@@ -245,7 +263,7 @@ def gc(
         print(f"dropped {removed.blobs:,} blobs, {removed.chunks:,} chunks, {removed.embeddings:,} embeddings")
 
 
-@app.command()
+@app.command(cls=Command)
 def doctor(
     check: Annotated[bool, typer.Option("--check", help="Read all of the index and say what is damaged.")] = False,
     home: HomeOption = None,
@@ -265,21 +283,9 @@ def doctor(
             print(f"{name:<12}{value}")
 
 
-@app.command()
+@app.command(cls=Command)
 def version() -> None:
     """Print the version."""
     from kuberian import __version__
 
     print(f"kuberian {__version__}")
-
-
-def _seconds(text: str | None) -> float | None:
-    """Return a time as typed, `90`, `60s`, `10m` or `1h`, in seconds."""
-    if text is None:
-        return None
-    units = {"s": 1, "m": 60, "h": 3600}
-    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
-    try:
-        return float(number) * unit
-    except ValueError:
-        raise UsageError(f"{text!r} is no time: write it as 60s, 10m or 1h") from None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kuberian.cli.output import shown_progress, tell
-from kuberian.errors import HomeError, KuberianError, UsageError
+from kuberian.cli.output import shown_progress
+from kuberian.errors import HomeError, KuberianError, RepositoryError, UsageError
 
 if TYPE_CHECKING:
     from searcher.changes import Check
@@ -15,8 +16,41 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 1.0
 
 
-def repository_here(home: str | None) -> str | None:
-    """Return the folder of the indexed repository that the user is in, or None. Tell if it is not indexed."""
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The folder of the indexed repository that the user is in, or None; and what the user should know of that."""
+
+    repository: str | None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The number of changed files that the index does not have, or None if git did not say; and a note for the user."""
+
+    changed: int | None
+    note: str | None = None
+
+
+def require_index(home: str | None) -> None:
+    """Raise HomeError if nothing is indexed in the home: then no answer means anything."""
+    from kuberian.settings import enclosing_repository
+    from kuberian.store import snapshots
+    from kuberian.store.connection import database_errors
+    from kuberian.store.home import Home
+
+    opened = Home.at(home)
+    if not opened.is_new():
+        with closing(opened.reader()) as connection, database_errors(opened):
+            if snapshots.all_of(connection):
+                return
+    inside = enclosing_repository() is not None
+    how = "`kuberian index .` first, or search with --index" if inside else "`kuberian index PATH` first"
+    raise HomeError(f"nothing is indexed in {opened.folder} yet: run {how}")
+
+
+def repository_here(home: str | None) -> Here:
+    """Return the indexed repository that the user is in, if there is one."""
     from kuberian.settings import enclosing_repository
     from kuberian.store.connection import database_errors
     from kuberian.store.home import Home
@@ -24,16 +58,13 @@ def repository_here(home: str | None) -> str | None:
 
     root = enclosing_repository()
     if root is None:
-        return None
+        return Here(None)
     opened = Home.at(home)
-    if opened.is_new():
-        raise HomeError(f"nothing is indexed in {opened.folder} yet: run `kuberian index .` first, or add --index")
     with closing(opened.reader()) as connection, database_errors(opened):
         repository = at_folder(connection, root)
     if repository is None:
-        tell("this repository is not indexed: `kuberian index .`, or add --index; searching the others")
-        return None
-    return repository.path
+        return Here(None, "this repository is not indexed: `kuberian index .`, or use --index; searching the others")
+    return Here(repository.path)
 
 
 def index_words(repo: str | None, home: str | None) -> None:
@@ -56,14 +87,15 @@ def index_words(repo: str | None, home: str | None) -> None:
         run(folder, home, progress=progress, meaning=False)
 
 
-def refresh_first(check: Check, home: str | None, refresh: bool | None) -> int | None:
-    """Index what changed in the working tree: if `refresh`, or if it is None and it is quick. Else say that it changed.
-
-    Returns the number of changed files that the index does not have, or None if git did not say.
-    """
+def refresh_first(check: Check, home: str | None, refresh: bool | None) -> Refreshed:
+    """Index what changed in the working tree: if `refresh`, or if it is None and it is quick. Else note that it did."""
     changes = check.changes()
-    if changes is None or not changes.paths:
-        return None if changes is None else 0
+    if changes is None:
+        if refresh:
+            raise RepositoryError(f"what changed cannot be indexed first: {check.problem}")
+        return Refreshed(None, f"whether anything changed since this was indexed is not known: {check.problem}")
+    if not changes.paths:
+        return Refreshed(0)
     count = len(changes.paths)
     reason = "--refresh indexes them first"
     if refresh or (refresh is None and changes.seconds <= REFRESH_SECONDS):
@@ -75,10 +107,9 @@ def refresh_first(check: Check, home: str | None, refresh: bool | None) -> int |
                 meaning = refresh or check.embedded  # after --index alone, nothing is embedded while the user waits
                 report = run(check.root, home, progress=progress, budget=budget, meaning=meaning)
             if report.files_indexed or refresh:
-                return 0
+                return Refreshed(0)
         except KuberianError as error:
             if refresh:
                 raise
             reason = str(error)
-    tell(f"{count:,} file{'s' if count > 1 else ''} changed since this was indexed: {reason}")
-    return count
+    return Refreshed(count, f"{count:,} file{'s' if count > 1 else ''} changed since this was indexed: {reason}")

@@ -25,12 +25,19 @@ def tell(message: str) -> None:
     print(f"kuberian: {printable(message)}", file=sys.stderr)
 
 
+def tell_notes(*notes: str | None) -> None:
+    """Print what the user should know of an answer, behind which no error can come any more."""
+    for note in notes:
+        if note is not None:
+            tell(note)
+
+
 def print_results(answer: SearchResults, lines: int, why: bool) -> None:
     """Print the results: with their code on a terminal, else one line for each."""
     from kuberian.cli import show
 
     if not answer.results:
-        tell("nothing here answers that")
+        tell("nothing here answers that" if answer.files else "no indexed file fits --path, --lang and --at")
     elif sys.stdout.isatty():
         from rich.console import Console
 

@@ -163,10 +163,11 @@ def home_status(home: HomeStatus) -> str:
 def _snapshot(snapshot: SnapshotStatus) -> list[str]:
     revision = f"revision {snapshot.revision[:12]}" if snapshot.revision else "working tree"
     branch = f" ({printable(snapshot.branch)})" if snapshot.branch else ""
+    commit = f"commit {snapshot.head[:12]}" if snapshot.head else "no commit yet"
     lines = [
         f"{printable(snapshot.repository)}  {printable(snapshot.path)}"
         + (f"  of {printable(snapshot.remote)}" if snapshot.mirror and snapshot.remote else ""),
-        f"  {revision}, commit {snapshot.head[:12]}{branch}, indexed {snapshot.indexed_at}",
+        f"  {revision}, {commit}{branch}, indexed {snapshot.indexed_at}",
         f"  {snapshot.files:,} files, {size(snapshot.source_bytes)}, {snapshot.chunks:,} chunks, "
         f"coverage {snapshot.coverage:.1%} with {snapshot.model}",
     ]

@@ -55,7 +55,14 @@ _OTHER_VARIABLES = frozenset(
 
 # No lock on the user's index, and no network: objects that a partial clone lacks are not fetched. (git 2.44 and later
 # know GIT_NO_LAZY_FETCH. For older ones, no protocol is allowed.)
-_READ_ONLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
+# An object is what its id says, whatever `git replace` puts in its place: a home keeps contents by their ids, for all
+# repositories.
+_READ_ONLY = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+}
 
 # A file system monitor is a program that the repository's configuration names, or a daemon that writes into the
 # repository.
@@ -101,13 +108,20 @@ class Git:
     """git for the repository at a folder: the top of a working tree, or a bare repository.
 
     `directory` is the repository's own folder, as `.git`; with it, git looks nowhere else. Without it, git looks in the
-    folder, and with `above` in the folders above too, and refuses a repository of another user.
+    folder, and with `above` in the folders above too, and refuses a repository of another user. `index` is a file in
+    the place of git's own index.
     """
 
     folder: Path
     directory: Path | None = None
     bare: bool = False
     above: bool = False
+    index: Path | None = None
+
+    @classmethod
+    def of(cls, root: Path) -> Git:
+        """Return git for a repository that is known by its root, which may be a working tree or a bare repository."""
+        return cls(root) if os.path.lexists(root / ".git") else cls(root, root, bare=True)
 
     def run(self, *command: str, stdin: bytes = b"", accept: Collection[int] = (0,)) -> bytes:
         """Return the output of a command that only reads. `accept` are the exit statuses that are answers.
@@ -140,7 +154,12 @@ class Git:
 
     def _environment(self) -> dict[str, str]:
         here = self.directory is None and not self.above
-        return {**environment(), **({"GIT_CEILING_DIRECTORIES": os.fspath(self.folder.parent)} if here else {})}
+        variables = environment()
+        if here:
+            variables["GIT_CEILING_DIRECTORIES"] = os.fspath(self.folder.parent)
+        if self.index is not None:
+            variables["GIT_INDEX_FILE"] = os.fspath(self.index)
+        return variables
 
     def refusal(self, errors: bytes) -> RepositoryError:
         """Return the error for the message of a git that failed."""

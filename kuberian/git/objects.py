@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from contextlib import suppress
 
 from kuberian.git.command import Git
+
+
+def hash_of(data: bytes, algorithm: str) -> str:
+    """Return the object id of a blob with some content."""
+    return hashlib.new(algorithm, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 class Objects:
@@ -26,7 +32,7 @@ class Objects:
         if len(data) < size or process.stdout.read(1) != b"\n":  # it ended inside the object: the pack is damaged
             self._end("--batch")
             return None
-        return data
+        return data if hash_of(data, "sha256" if len(oid) == 64 else "sha1") == oid else None
 
     def size(self, oid: str) -> int | None:
         """Return an object's size in bytes; None if the repository lacks it."""

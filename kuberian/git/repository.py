@@ -6,20 +6,21 @@ may not even refresh git's index.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
-from kuberian.errors import RepositoryError
+from kuberian.errors import RepositoryError, UsageError
 from kuberian.git.address import without_credentials
+from kuberian.git.attributes import FILE_NAME, Attributes, ask_attributes, attributes_by, is_converted
 from kuberian.git.command import Git
-from kuberian.git.objects import Objects
+from kuberian.git.discovery import discover
+from kuberian.git.objects import Objects, hash_of
 from kuberian.git.status import STATUS, Stamp, parse_status, stamps
 from kuberian.settings import expanded
 
@@ -56,8 +57,16 @@ class Revision:
         return cls(commit, by_name=name is not None)
 
 
+# The reasons to skip a file that a sparse checkout left out, and a submodule.
+NOT_CHECKED_OUT = "not checked out"
+SUBMODULE = "submodule"
 # The reason to skip a file if the repository lacks its content: in a partial clone, in a copy without large files.
 MISSING_OBJECT = "missing object"
+
+
+def nothing(path: str) -> bool:
+    """Say no to every path."""
+    return False
 
 
 class MissingObjectError(RepositoryError):
@@ -79,23 +88,25 @@ class Repository:
                 raise RepositoryError(f"{folder} is not a folder: give the repository's folder")
         except OSError as error:  # the name is too long, or a folder above it may not be read
             raise RepositoryError(f"{folder} cannot be read: {error.strerror}") from error
-        discovered = _discover(folder.resolve())
+        discovered = discover(folder.resolve())
         self.bare = discovered.bare  # whether there is no working tree
         # The folder itself for a bare repository, the top of the working tree otherwise.
         self.root = discovered.root
         self._algorithm = discovered.algorithm
         self._git = Git(discovered.root, discovered.directory, discovered.bare)
         self._objects = Objects(self._git)
-        # What differed from HEAD when the files of the working tree were listed.
+        # What differed from HEAD when the files of the working tree were listed, and the files that git does not watch.
         self.dirty: dict[str, Stamp] = {}
+        self.unwatched: dict[str, Stamp] = {}
+        self._attributes: Attributes = {}
+        # Files of submodules, each with the submodule and its path there; and the submodules.
+        self._inside: dict[str, tuple[Repository, TreeFile]] = {}
+        self._submodules: list[Repository] = []
 
     @cached_property
     def head(self) -> str:
-        """The commit that is checked out. Raises RepositoryError where there is no commit yet."""
-        commit = self._commit("HEAD")
-        if not commit:
-            raise RepositoryError(f"{self.root} has no commits yet: commit something, then index it")
-        return commit
+        """The commit that is checked out; empty where there is no commit yet."""
+        return self._commit("HEAD") or ""
 
     @property
     def branch(self) -> str | None:
@@ -109,10 +120,21 @@ class Repository:
         return without_credentials(url) if url else None
 
     def resolve(self, revision: str) -> str:
-        """Return the full commit id of a tag, branch or commit. Raises RepositoryError if there is none."""
+        """Return the full commit id of a tag, branch or commit.
+
+        Raises RepositoryError if there is none, UsageError for a range of revisions.
+        """
+        if ".." in revision and "{" not in revision:  # no name has two dots; HEAD^{/two..dots} looks for a message
+            raise UsageError(f"{revision} is a range of revisions: name one")
         if not revision.startswith("-") and (commit := self._commit(revision)):
             return commit
+        if revision == "HEAD":
+            raise self.without_commits()
         raise RepositoryError(f"{self.root} has no revision {revision!r}: name a tag, a branch or a commit")
+
+    def without_commits(self) -> RepositoryError:
+        """Return the error for a repository in which nothing was committed yet."""
+        return RepositoryError(f"{self.root} has no commits yet: commit something, then index it")
 
     def tags(self, pattern: str) -> list[str]:
         """Return the tags that match a glob and name commits, oldest first."""
@@ -128,17 +150,49 @@ class Repository:
         output = os.fsdecode(self._git.run(*command, accept=(0, 1)))
         return output.split("\n", 1)[0] or None
 
-    def files(self, commit: str | None = None) -> list[TreeFile]:
-        """Return the files at a commit, or of the working tree (tracked and untracked-not-ignored), sorted by path."""
-        files = self._commit_files(commit) if commit else self._worktree_files()
+    def files(
+        self,
+        commit: str | None = None,
+        without: Callable[[str], bool] = nothing,
+        submodules: Callable[[str], bool] = nothing,
+    ) -> list[TreeFile]:
+        """Return the files at a commit, or of the working tree (tracked and untracked-not-ignored), sorted by path.
+
+        Paths `without` says yes to are passed over. The files of checked-out `submodules` are below the submodule's
+        path.
+        """
+        self._attributes, self.dirty, self.unwatched, self._inside = {}, {}, {}, {}
+        listed = self._commit_files(commit) if commit else self._worktree_files(without)
+        files: list[TreeFile] = []
+        for file in listed:
+            if without(file.path):
+                continue
+            if file.skipped == SUBMODULE and submodules(file.path) and (inner := self._submodule(file)):
+                files += self._files_inside(inner, file, commit, without, submodules)
+            else:
+                files.append(file)
+        self._note_attributes(files, commit)
+        if commit is None:
+            files = [self._as_on_disk(file) for file in files]
+        return sorted(files, key=lambda file: file.path)
+
+    def ignored_files(self, wanted: Callable[[str], bool]) -> list[TreeFile]:
+        """Return the `wanted` files of the working tree that git ignores, sorted by path."""
+        started = time.time_ns() - CLOCK_STEP_NS
+        paths = self._records("ls-files", "-z", "--others", "--ignored", "--exclude-standard")
+        files = [self._untracked(path) for path in paths if wanted(path)]
+        self.unwatched.update(stamps(self.root, [file.path for file in files if not file.skipped], started))
+        self._note_attributes(files, None)
         return sorted(files, key=lambda file: file.path)
 
     def read(self, file: TreeFile) -> tuple[bytes, str] | None:
         """Return a file's content and that content's object id, or None if it is gone or no regular file any more.
 
-        What is on disk counts if it hashes to the id that git recorded; where line-end or other filters make it
-        differ, the object itself is read. Raises MissingObjectError where the repository lacks that.
+        What is on disk counts if it hashes to the id that git recorded; where other line ends make it differ, the
+        object itself is read. Raises MissingObjectError where the repository lacks that.
         """
+        if inside := self._inside.get(file.path):
+            return inside[0].read(inside[1])
         data = None if self.bare else self._from_disk(file.path)
         if data is not None:
             oid = self._hash(data)
@@ -150,6 +204,8 @@ class Repository:
 
     def size(self, file: TreeFile) -> int:
         """Return a file's size in bytes without reading it; 0 if it is gone or the repository lacks it."""
+        if inside := self._inside.get(file.path):
+            return inside[0].size(inside[1])
         if file.oid is None or file.on_disk:
             try:
                 return (self.root / file.path).lstat().st_size
@@ -157,22 +213,17 @@ class Repository:
                 pass
         return (self._objects.size(file.oid) if file.oid else None) or 0
 
-    def attributes(self, paths: list[str], *names: str) -> dict[str, dict[str, bool]]:
-        """Return what .gitattributes says of the names, yes or no, for each path of which it says anything."""
-        if not any(path.rpartition("/")[2] == ".gitattributes" for path in paths):
-            return {}
-        listing = "\0".join(paths) + "\0"
-        output = self._git.run("check-attr", "--stdin", "-z", *names, stdin=os.fsencode(listing))
-        attributes: dict[str, dict[str, bool]] = {}
-        fields = [os.fsdecode(field) for field in output.split(b"\0")]
-        for path, name, value in zip(fields[0::3], fields[1::3], fields[2::3], strict=False):
-            if value != "unspecified":
-                attributes.setdefault(path, {})[name] = value not in ("unset", "false")
-        return attributes
+    def attributes(self, path: str) -> dict[str, str]:
+        """Return what .gitattributes says of a file that was listed: values by name, "set" and "unset" included."""
+        if inside := self._inside.get(path):
+            return inside[0].attributes(inside[1].path)
+        return self._attributes.get(path, {})
 
     def close(self) -> None:
         """End the git processes that read objects."""
         self._objects.close()
+        for inner in self._submodules:
+            inner.close()
 
     def ignored_by(self, path: str) -> str | None:
         """Return the rule by which git ignores a path, as `file:line: pattern`, or None if git does not ignore it."""
@@ -181,26 +232,112 @@ class Repository:
         fields = [os.fsdecode(field) for field in output.split(b"\0")]
         return f"{fields[0]}:{fields[1]}: {fields[2]}" if len(fields) > 3 and not fields[2].startswith("!") else None
 
-    def _worktree_files(self) -> Iterator[TreeFile]:
-        modified, deleted, untracked = self._changes()
+    def _worktree_files(self, without: Callable[[str], bool]) -> Iterator[TreeFile]:
+        started = time.time_ns() - CLOCK_STEP_NS
+        modified, deleted, untracked = self._changes(without)
         listed = set()
-        for entry in self._records("ls-files", "-z", "--stage", "-t"):
+        unwatched = []
+        for entry in self._records("ls-files", "-z", "--stage", "-v"):
             head, path = entry.split("\t", 1)
             tag, mode, oid, stage = head.split(" ")
             if path in listed:  # the other sides of a conflict
                 continue
             listed.add(path)
-            if tag == "S" or path in deleted or (path in modified and not os.path.lexists(self.root / path)):
-                continue  # left out by a sparse checkout, or deleted on disk
-            if path in modified or stage != "0":
+            if (tag == "S" or tag.islower()) and mode != _SUBMODULE:  # git does not look at the disk
+                if self._is_there(path):
+                    unwatched.append(path)
+                    yield self._on_disk(path)
+                else:
+                    yield TreeFile(path, oid, NOT_CHECKED_OUT, on_disk=False)
+            elif path in deleted or (path in modified and not os.path.lexists(self.root / path)):
+                continue
+            elif path in modified or stage != "0":
                 yield self._on_disk(path)
             else:
                 yield TreeFile(path, oid, _skip_by_mode(mode))
         for path in untracked:
-            if path.endswith("/"):
-                yield TreeFile(path.rstrip("/"), None, "nested repository")
-            elif path not in listed:
-                yield self._on_disk(path)
+            if path not in listed:
+                yield self._untracked(path)
+        self.unwatched.update(stamps(self.root, [path for path in unwatched if not without(path)], started))
+
+    def _untracked(self, path: str) -> TreeFile:
+        return TreeFile(path.rstrip("/"), None, "nested repository") if path.endswith("/") else self._on_disk(path)
+
+    def _is_there(self, path: str) -> bool:
+        """Tell whether a path is on disk, and not through a folder that became a symbolic link."""
+        full = self.root / path
+        return os.path.lexists(full) and full.parent.resolve() == full.parent
+
+    def _as_on_disk(self, file: TreeFile) -> TreeFile:
+        """Return a file with what is on disk as its content, where git converts it on the way there."""
+        is_plain = file.oid is not None and file.skipped is None and file.path not in self._inside
+        return replace(file, oid=None) if is_plain and is_converted(self.attributes(file.path)) else file
+
+    def _note_attributes(self, files: list[TreeFile], commit: str | None) -> None:
+        own = [file for file in files if file.path not in self._inside]
+        rules = [file for file in own if file.path.rpartition("/")[2] == FILE_NAME]
+        if rules or (self._common / "info" / "attributes").exists():
+            # Those that git would read from objects. A partial clone may lack them: then git would fetch, or give up.
+            unseen = [file for file in rules if commit or file.skipped == NOT_CHECKED_OUT]
+            known = {
+                file.path: file.oid
+                for file in unseen
+                if file.oid and file.skipped in (None, NOT_CHECKED_OUT) and self._objects.size(file.oid) is not None
+            }
+            paths = [file.path for file in own]
+            if commit:
+                self._attributes.update(attributes_by(self._git, paths, known, "--cached"))
+            elif unseen:
+                self._attributes.update(attributes_by(self._git, paths, known))
+            else:
+                self._attributes.update(ask_attributes(self._git, paths))
+
+    @property
+    def _common(self) -> Path:
+        """The folder that linked worktrees share."""
+        directory = self._git.directory or self.root
+        try:
+            return directory / (directory / "commondir").read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            return directory
+
+    def _submodule(self, file: TreeFile) -> Repository | None:
+        """Return the repository of a submodule, or None if it is not checked out."""
+        folder = self.root / file.path
+        if self.bare or not (folder / ".git").exists() or not self._is_there(file.path):
+            return None
+        try:
+            inner = Repository(folder)
+        except RepositoryError:
+            return None
+        self._submodules.append(inner)
+        return inner if inner.root == folder else None
+
+    def _files_inside(
+        self,
+        inner: Repository,
+        submodule: TreeFile,
+        commit: str | None,
+        without: Callable[[str], bool],
+        submodules: Callable[[str], bool],
+    ) -> list[TreeFile]:
+        """Return the files of a submodule: of its working tree, or at the commit that the tree names if it has it."""
+        at = submodule.oid if commit else None
+        if at and not inner._commit(at):
+            return [submodule]
+        prefix = submodule.path + "/"
+        listed = inner.files(at, lambda path: without(prefix + path), lambda path: submodules(prefix + path))
+        if at is None:
+            started = time.time_ns() - CLOCK_STEP_NS
+            shown = [file.path for file in listed if not file.skipped]
+            for path, stamp in {**stamps(inner.root, shown, started), **inner.unwatched}.items():
+                self.unwatched[prefix + path] = stamp
+        files = []
+        for file in listed:
+            outer = replace(file, path=prefix + file.path)
+            self._inside[outer.path] = inner, file
+            files.append(outer)
+        return files
 
     def _commit_files(self, commit: str) -> Iterator[TreeFile]:
         for entry in self._records("ls-tree", "-r", "-z", "--full-tree", commit):
@@ -208,13 +345,13 @@ class Repository:
             mode, _, oid = head.split(" ")
             yield TreeFile(path, oid, _skip_by_mode(mode), on_disk=False)
 
-    def _changes(self) -> tuple[set[str], set[str], list[str]]:
+    def _changes(self, without: Callable[[str], bool]) -> tuple[set[str], set[str], list[str]]:
         """Return the tracked paths whose content on disk is not the index's, those deleted on disk, and the untracked.
 
         A path may be deleted and still lead to a file: through a folder that became a symbolic link.
         """
         started = time.time_ns() - CLOCK_STEP_NS
-        entries = parse_status(self._git.run(*STATUS)).entries
+        entries = [entry for entry in parse_status(self._git.run(*STATUS)).entries if not without(entry.path)]
         self.dirty = stamps(self.root, [entry.path for entry in entries], started)
         modified = {entry.path for entry in entries if entry.tracked and entry.state[1] != "."}
         deleted = {entry.path for entry in entries if entry.is_deleted}
@@ -239,7 +376,7 @@ class Repository:
             return None
 
     def _hash(self, data: bytes) -> str:
-        return hashlib.new(self._algorithm, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        return hash_of(data, self._algorithm)
 
     def _object(self, oid: str) -> bytes:
         data = self._objects.content(oid)
@@ -251,40 +388,5 @@ class Repository:
         return (os.fsdecode(record) for record in self._git.run(*command).split(b"\0") if record)
 
 
-@dataclass(frozen=True, slots=True)
-class _Discovered:
-    """A repository as git found it from a folder in it. `directory` is git's own folder, mostly `.git`."""
-
-    root: Path
-    directory: Path
-    bare: bool
-    algorithm: str  # of object ids: sha1 or sha256
-
-
-def _discover(folder: Path) -> _Discovered:
-    """Ask git which repository a folder is in, going upwards. git refuses repositories of other users."""
-    question = ("rev-parse", "--is-inside-work-tree", "--is-bare-repository", "--show-object-format", "--show-cdup")
-    git = Git(folder, above=True)
-    process = git.start(*question, "--absolute-git-dir")
-    output, errors = process.communicate()
-    if process.returncode and b"safe.bareRepository" in errors:  # git wants a bare one to be named explicitly
-        git = Git(folder, folder, bare=True)
-        process = git.start(*question, "--absolute-git-dir")
-        output, errors = process.communicate()
-    if process.returncode:
-        if b"not a git repository" in errors:
-            raise RepositoryError(f"{folder} is not a git repository: run `git init` there, or name another")
-        raise git.refusal(errors)
-    inside, bare, algorithm, rest = os.fsdecode(output).removesuffix("\n").split("\n", 3)
-    up, directory = rest.split("\n", 1) if inside == "true" else ("", rest.lstrip("\n"))
-    own = Path(directory)
-    algorithm = algorithm if algorithm.startswith("sha") else "sha1"  # git before 2.28 repeats the question
-    if inside == "true":
-        return _Discovered(Path(folder, up).resolve(), own, False, algorithm)
-    if bare == "false" and own.name == ".git":
-        return _Discovered(own.parent, own, False, algorithm)
-    return _Discovered(own, own, True, algorithm)
-
-
 def _skip_by_mode(mode: str) -> str | None:
-    return {_LINK: "symbolic link", _SUBMODULE: "submodule"}.get(mode)
+    return {_LINK: "symbolic link", _SUBMODULE: SUBMODULE}.get(mode)

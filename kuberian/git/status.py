@@ -42,9 +42,29 @@ def stamps(root: Path, paths: list[str], taken_at: int | None = None) -> dict[st
     return stamp_of
 
 
-def to_json(stamp_of: dict[str, Stamp]) -> str:
-    """Return stamps as they are stored."""
-    return json.dumps(stamp_of, separators=(",", ":"))
+# The key of the unwatched files among the stored stamps: no path is empty.
+_UNWATCHED = ""
+
+
+def to_json(dirty: dict[str, Stamp], unwatched: dict[str, Stamp] | None = None) -> str:
+    """Return stamps as they are stored: of what differed from HEAD, and of indexed files that git does not watch.
+
+    `git status` tells nothing of files that are marked as unchanged or skipped, of ignored files, or of those in
+    submodules.
+    """
+    stored: dict[str, object] = {**dirty, **({_UNWATCHED: unwatched} if unwatched else {})}
+    return json.dumps(stored, separators=(",", ":"))
+
+
+def from_json(stored: str | None) -> tuple[dict[str, Stamp], dict[str, Stamp]]:
+    """Return the stamps that `to_json` was given: of what differed from HEAD, and of files that git does not watch."""
+    dirty = json.loads(stored or "{}")
+    unwatched = dirty.pop(_UNWATCHED, {})
+    return _tuples(dirty), _tuples(unwatched)
+
+
+def _tuples(stamp_of: dict[str, list[int] | None]) -> dict[str, Stamp]:
+    return {path: (stamp[0], stamp[1]) if stamp else None for path, stamp in stamp_of.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +83,7 @@ class StatusEntry:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The answer to `STATUS`: HEAD's commit, and what differs from it."""
+    """The answer to `STATUS`: HEAD's commit, empty where there is none yet, and what differs from it."""
 
     head: str
     entries: tuple[StatusEntry, ...]
@@ -80,7 +100,7 @@ def parse_status(output: bytes) -> Status:
     for record in os.fsdecode(output).split("\0"):
         kind = record[:1]
         if record.startswith("# branch.oid "):
-            head = record.rpartition(" ")[2]
+            head = record.rpartition(" ")[2].removeprefix("(initial)")
         elif kind in _FIELDS_BEFORE_PATH:
             fields = record.split(" ", _FIELDS_BEFORE_PATH[kind])
             entries.append(StatusEntry(fields[-1], "??" if kind == "?" else fields[1], kind != "?"))

@@ -16,6 +16,7 @@ import numpy as np
 from kuberian.errors import CheckpointError
 from kuberian.model.bundled import BUNDLED, bundled_fingerprint
 from kuberian.model.safetensors_file import Tensor, open_tensors
+from kuberian.settings import expanded
 
 # This file is the checkpoint's eight-bit form (kuberian.model.int8.quantized_file); without it, float32 runs.
 QUANTIZED = "int8.safetensors"
@@ -87,8 +88,12 @@ def open_checkpoint(folder: Path | str | None = None) -> Checkpoint:
 
     Raises CheckpointError, in one line, if a file is missing or damaged, or if the model is no BERT.
     """
-    folder = BUNDLED if folder is None else Path(folder).expanduser().absolute()
-    if not folder.is_dir():
+    folder = BUNDLED if folder is None else expanded(folder).absolute()
+    try:
+        is_there = folder.is_dir()
+    except OSError:  # a name that no folder can have
+        is_there = False
+    if not is_there:
         raise CheckpointError(f"no checkpoint folder at {folder}")
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
         if not (folder / name).is_file():

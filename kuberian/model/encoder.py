@@ -109,14 +109,14 @@ class Encoder:
         questions are as short, and short texts have larger activations.
         """
         from kuberian.model.calibration import calibrate
-        from kuberian.model.engines.blas_threads import OneBlasThread
+        from kuberian.model.engines.blas_threads import ONE_BLAS_THREAD
         from kuberian.model.int8.quantization import quantize_model
         from kuberian.model.int8.quantized_file import save
 
         model = fold(self._checkpoint)
         short = [" ".join(text.split()[: 1 + i % 8]) for i, text in enumerate(texts)]
         activations = calibrate(open_embeddings(self._checkpoint), model, self._tokens.encode([*texts, *short]))
-        with OneBlasThread():
+        with ONE_BLAS_THREAD:
             save(quantize_model(model, activations), self.fingerprint, file)
 
     def _run(self, batches: list[list[int]], sequences: list[list[int]], out: Array) -> None:

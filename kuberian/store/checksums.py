@@ -78,7 +78,14 @@ def _noted(folder: Path) -> dict[str, Any] | None:
         noted = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return noted if isinstance(noted, dict) else None
+    if not isinstance(noted, dict):
+        return None
+    return {name: file for name, file in noted.items() if _is_note(file)}
+
+
+def _is_note(file: object) -> bool:
+    """Tell whether a file's note is one. Another program, or a person, may have written it."""
+    return isinstance(file, dict) and all(type(file.get(key)) is int for key in ("size", "mtime_ns", "crc32"))
 
 
 def _write(folder: Path, noted: dict[str, Any]) -> None:

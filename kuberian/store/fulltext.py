@@ -15,11 +15,15 @@ from kuberian.store import meta
 from kuberian.store.columns import from_column
 from kuberian.store.connection import transaction
 from kuberian.store.texts import inflate, lines_of, slice_lines, storable
-from kuberian.words import TOKENIZER, WORDS_VERSION, searchable
+from kuberian.words import TOKENIZER, WORDS_VERSION, is_run, pairs, searchable
 
 _INSERT = "INSERT INTO chunk_words(rowid, symbol, signature, doc, code) VALUES(?, ?, ?, ?, ?)"
 _DELETE = "INSERT INTO chunk_words(chunk_words, rowid, symbol, signature, doc, code) VALUES('delete', ?, ?, ?, ?, ?)"
 
+
+# Characters. Of a longer line, which no person wrote, only the beginning is looked up: the name that data is given.
+LONGEST_LINE = 2000
+BEGINNING = 500
 
 # The values of a row of `chunk_words`, without its id: symbol, signature, doc, code.
 Columns = tuple[str, str, str, str]
@@ -40,9 +44,16 @@ class ChunkText:
         others = [named.name for named in defined(self.names) if named.symbol != self.symbol]
         symbol, signature, doc, code = (
             searchable(field) if field else ""
-            for field in ("\n".join([self.symbol or "", *others]).strip(), self.signature, self.doc, self.code)
+            for field in ("\n".join([self.symbol or "", *others]).strip(), self.signature, self.doc, _read(self.code))
         )
         return symbol, signature, doc, code
+
+
+def _read(code: str) -> str:
+    """Return the code without the ends of lines that nobody reads: an image in base64 is no words."""
+    if len(code) <= LONGEST_LINE:
+        return code
+    return "\n".join(line if len(line) <= LONGEST_LINE else line[:BEGINNING] for line in code.split("\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +144,13 @@ def optimize(connection: sqlite3.Connection) -> None:
 
 
 def term(word: str) -> str:
-    """Return the full-text expression for a word."""
+    """Return the full-text expression for a word.
+
+    A run of a script without spaces is looked for by its pairs, as a phrase; a single letter of one, by the tokens that
+    begin with it.
+    """
+    if is_run(word):
+        return f'"{word}" *' if len(word) == 1 else '"{}"'.format(" ".join(pairs(word)))
     return '"{}"'.format(storable(word).replace('"', ""))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
-from kuberian.store.columns import to_column
+from kuberian.store.columns import from_column, to_column
+from kuberian.store.texts import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ _QUERY = "SELECT models.id, models.name, models.path, fingerprint, precision, di
 
 def get(connection: sqlite3.Connection, model_id: int) -> Model:
     """Return a model by its id."""
-    return Model(*connection.execute(f"{_QUERY} WHERE id = ?", (model_id,)).fetchone())
+    return _model(connection.execute(f"{_QUERY} WHERE id = ?", (model_id,)).fetchone())
 
 
 def last_of(connection: sqlite3.Connection, root: str) -> Model | None:
@@ -37,7 +39,7 @@ def last_of(connection: sqlite3.Connection, root: str) -> Model | None:
         """,
         (to_column(root),),
     ).fetchone()
-    return Model(*row) if row else None
+    return _model(row) if row else None
 
 
 def put(
@@ -49,9 +51,29 @@ def put(
         INSERT INTO models(name, path, fingerprint, precision, dimension) VALUES(?, ?, ?, ?, ?)
         ON CONFLICT(fingerprint, precision) DO UPDATE SET path = excluded.path
         """,
-        (name, path, fingerprint, precision, dimension),
+        (
+            storable(name),
+            None if path is None else to_column(path),
+            fingerprint,
+            precision,
+            dimension,
+        ),
     )
     row = connection.execute(
         "SELECT id FROM models WHERE fingerprint = ? AND precision = ?", (fingerprint, precision)
     ).fetchone()
     return int(row[0])
+
+
+def remove_unused(connection: sqlite3.Connection) -> int:
+    """Remove the models that no snapshot uses, with their embeddings. Return how many embeddings they were."""
+    unused = "model_id NOT IN (SELECT model_id FROM snapshots WHERE model_id)"
+    removed = connection.execute(f"DELETE FROM embeddings WHERE {unused}").rowcount
+    connection.execute(f"DELETE FROM vector_files WHERE {unused}")
+    connection.execute("DELETE FROM models WHERE id NOT IN (SELECT model_id FROM snapshots WHERE model_id)")
+    return removed
+
+
+def _model(row: tuple[Any, ...]) -> Model:
+    id_, name, path, *rest = row
+    return Model(id_, name, None if path is None else from_column(path), *rest)

@@ -225,6 +225,38 @@ def indexed_as(connection: sqlite3.Connection, snapshot_id: int, path: str) -> s
     return row[0] if row else None
 
 
+def object_ids(connection: sqlite3.Connection, snapshot_id: int) -> dict[str, str | None]:
+    """Return the object ids of a snapshot's files by path; None for a file that is not indexed."""
+    rows = connection.execute(
+        """
+        SELECT path, oid FROM snapshot_files JOIN paths ON paths.id = path_id LEFT JOIN blobs ON blobs.id = blob_id
+        WHERE snapshot_id = ?
+        """,
+        (snapshot_id,),
+    )
+    return {from_column(path): oid for path, oid in rows}
+
+
+def has_below(connection: sqlite3.Connection, root: str, commit: str | None, folder: str) -> bool:
+    """Tell whether the snapshot of a commit, or of the working tree, has an indexed file below a folder."""
+    row = connection.execute(
+        """
+        SELECT 1 FROM paths JOIN snapshot_files ON path_id = paths.id JOIN snapshots ON snapshots.id = snapshot_id
+        JOIN repositories ON repositories.id = repository_id
+        WHERE paths.path >= :first AND paths.path < :last AND blob_id IS NOT NULL
+            AND repositories.path = :root AND revision = :revision LIMIT 1
+        """,
+        # All that begin with the folder and a slash: the character after that is a zero.
+        {
+            "first": to_column(folder + "/"),
+            "last": to_column(folder + "0"),
+            "root": to_column(root),
+            "revision": commit or WORKTREE,
+        },
+    ).fetchone()
+    return row is not None
+
+
 def use_model(connection: sqlite3.Connection, snapshot_id: int, model_id: int, *, complete: bool) -> None:
     """Let searches of the snapshot use the model. It replaces another one only once its embeddings are `complete`."""
     changed = connection.execute(

@@ -38,6 +38,8 @@ def write_files(
     The last file is written again together with newer embeddings, until it has `segment_rows`. Signs are written if
     there are more than `exact_rows`. Returns whether a file was written. Raises HomeError on a full disk.
     """
+    if not _can_be_named(home.vectors):
+        return False
     if not anew and not are_behind(connection, home, model_id):
         return False
     files = [] if anew else current_files(connection, home, model_id)
@@ -69,6 +71,15 @@ def write_files(
             ],
         )
     remove_unused_files(connection, home)
+    return True
+
+
+def _can_be_named(folder: Path) -> bool:
+    """Tell whether FAISS can be given the folder's name, which must be UTF-8. Else vectors are read from SQLite."""
+    try:
+        os.fspath(folder).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
     return True
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,7 +46,7 @@ FILE = (
     "entry",  # named like a folder's main part or interface: index, mod, main …
     "header",  # declarations of what a file beside it has: a C header, a type stub
     "data",  # configuration or markup
-    "other_platform",  # for an operating system that is not this machine's, if the question names none
+    "other_platform",  # for an operating system that is not the asker's, if the question names none
     "referenced",  # natural logarithm of the number of files that have the file's name as a word, minus the mean
     "folder_words",  # the greatest `words_three` of the folder's files
     "test",
@@ -95,8 +94,8 @@ class Candidates:
     """The files that may answer and all their chunks, by position in the scope, with their features.
 
     Of files: `files` [n] and `file_features` float32 [n, len(FILE)]. Of chunks: `chunks` [m], `file_of` [m] as an index
-    into `files`, and `chunk_features` float32 [m, len(CHUNK)]. `found` tells whether any word was found. `best_cosine`
-    is the greatest of all chunks in scope.
+    into `files`, `chunk_features` float32 [m, len(CHUNK)], and `order` [m], which breaks ties. `found` tells whether
+    any word was found. `best_cosine` is the greatest of all chunks in scope.
     """
 
     files: Ids
@@ -104,6 +103,7 @@ class Candidates:
     chunks: Ids
     file_of: Ids
     chunk_features: Floats
+    order: Ids
     found: bool
     best_cosine: float
 
@@ -115,6 +115,7 @@ _NONE = Candidates(
     chunks=_NO_IDS,
     file_of=_NO_IDS,
     chunk_features=np.empty((0, len(CHUNK)), np.float32),
+    order=_NO_IDS,
     found=False,
     best_cosine=0.0,
 )
@@ -185,6 +186,7 @@ def candidates(
             ),
             1,
         ).astype(np.float32),
+        order=scope.chunk_order[chunks],
         found=lexical.found,
         best_cosine=float(near.cosines[0]) if len(near.cosines) else 0.0,
     )
@@ -210,14 +212,15 @@ def _proposed(
 ) -> Ids:
     """Return the positions of the files that any kind of evidence proposes, ascending."""
     nearest_files = scope.file_of[near.positions]
-    defining_files = [scope.file_of[position] for position, _ in sorted(definitions.items(), key=lambda d: -d[1])]
+    by_sureness = sorted(definitions, key=lambda position: (-definitions[position], scope.chunk_order[position]))
+    defining_files = [scope.file_of[position] for position in by_sureness]
     proposals = [
         in_order_of_appearance(nearest_files)[:PROPOSED],
-        _top(three_words, PROPOSED),
-        _top(lexical.files, PROPOSED),
-        _top(of_files.paths, PROPOSED_BY_PATH),
-        _top(of_files.outlines, PROPOSED_BY_PATH),
-        _top(named, PROPOSED_BY_PATH),
+        _top(three_words, scope.file_order, PROPOSED),
+        _top(lexical.files, scope.file_order, PROPOSED),
+        _top(of_files.paths, scope.file_order, PROPOSED_BY_PATH),
+        _top(of_files.outlines, scope.file_order, PROPOSED_BY_PATH),
+        _top(named, scope.file_order, PROPOSED_BY_PATH),
         np.array(list(dict.fromkeys(defining_files))[:PROPOSED], np.int64),
     ]
     return distinct(np.concatenate(proposals))
@@ -245,7 +248,9 @@ def _of_paths(
         "test": ["test" in place.labels for place in places],
         "documentation": ["documentation" in place.labels for place in places],
         "aside": [bool(place.labels & _ASIDE) for place in places],
-        "other_platform": [not asked_platforms and _is_for_another_platform(place.path) for place in places],
+        "other_platform": [
+            not asked_platforms and _is_for_another_platform(place.path, question.platform) for place in places
+        ],
     }
     return {name: np.array(column, np.float32) for name, column in columns.items()}
 
@@ -292,10 +297,10 @@ class _Path:
 
 
 @lru_cache(maxsize=65536)
-def _is_for_another_platform(path: str) -> bool:
+def _is_for_another_platform(path: str, platform: str) -> bool:
     words_of_path = set(words(path.lower().replace("_", " ")))
     families = {family for family, names in _PLATFORMS.items() if words_of_path & names}
-    here = next((family for family in _PLATFORMS if sys.platform.startswith(family)), "other")
+    here = next((family for family in _PLATFORMS if platform.startswith(family)), "other")
     if here in families:
         return False
     return bool(families - {"unix"}) or (here == "win" and "unix" in families)
@@ -305,9 +310,9 @@ def _plain(name: str) -> str:
     return "".join(character for character in name.lower() if character.isalnum())
 
 
-def _top(scores: Floats, count: int) -> Ids:
-    """Return the positions of the greatest scores above 0, equal ones by position."""
-    best = np.argsort(-scores, kind="stable")[:count]
+def _top(scores: Floats, order: Ids, count: int) -> Ids:
+    """Return the positions of the greatest scores above 0, equal ones in the given order."""
+    best = np.lexsort((order, -scores))[:count]
     return best[scores[best] > 0]
 
 

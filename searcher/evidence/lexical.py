@@ -103,6 +103,13 @@ def references(connection: sqlite3.Connection, name: str, scope: Scope) -> int:
     return len(distinct(scope.file_of[positions(connection, fulltext.term(name), scope)]))
 
 
+def files_with(connection: sqlite3.Connection, word: str, scope: Scope) -> int:
+    """Return how many files of the scope have a word, in their text or in their path."""
+    in_text = scope.file_of[positions(connection, fulltext.term(word), scope)]
+    paths: Ids = np.fromiter(fulltext.paths_with(connection, fulltext.term(word)), np.int64)
+    return len(distinct(np.concatenate([in_text, np.flatnonzero(np.isin(scope.path_ids, paths))])))
+
+
 def _idf(count: int, total: int) -> float:
     return float(_idfs(np.array([count]), np.array([total]))[0])
 

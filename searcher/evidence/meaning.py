@@ -44,7 +44,7 @@ def nearest(
         position_parts += [embedded.chunks[a:b] for a, b in zip(first, last, strict=True)]
         cosine_parts += [np.full(b - a, score, np.float32) for a, b, score in zip(first, last, scores, strict=True)]
     positions, cosines = np.concatenate(position_parts), np.concatenate(cosine_parts)
-    best = np.lexsort((positions, -cosines))
+    best = np.lexsort((scope.chunk_order[positions], -cosines))
     return Nearest(positions[best], cosines[best])
 
 

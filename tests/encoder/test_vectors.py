@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +73,41 @@ def test_threads_do_not_change_the_vectors(engine: str) -> None:
     texts = TEXTS * 3
     one, four = (Encoder(engine=engine, threads=n).encode(texts) for n in (1, 4))
     np.testing.assert_array_equal(one, four)
+
+
+ON_HASWELL = """
+import threading
+import numpy as np
+from threadpoolctl import threadpool_info
+from kuberian.model.engines.blas_threads import ONE_BLAS_THREAD
+from kuberian import Encoder
+from tests.encoder.texts import TEXTS
+
+counts = []
+def look():
+    with ONE_BLAS_THREAD:
+        counts.append([library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"])
+
+look()
+for _ in range(3):
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+assert all(count == [1] for count in counts), counts
+one, two, four = (Encoder(engine="numpy", threads=threads).encode(TEXTS) for threads in (1, 2, 4))
+np.testing.assert_array_equal(one, two)
+np.testing.assert_array_equal(one, four)
+"""
+
+
+def test_blas_stays_on_one_thread_whichever_thread_asks() -> None:
+    """OpenBLAS sums in another order with two threads, on CPUs without AVX512; so it is told that this is one."""
+    environment = {**os.environ, "OPENBLAS_CORETYPE": "Haswell", "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", ON_HASWELL] if sys.version_info >= (3, 11) else [sys.executable, "-c", ON_HASWELL],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_encoder_may_be_used_from_several_threads(encoder: Encoder) -> None:

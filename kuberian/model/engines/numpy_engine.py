@@ -17,15 +17,13 @@ from kuberian.model.bert import (
     embed_tokens,
     transformer,
 )
-from kuberian.model.engines.blas_threads import OneBlasThread
+from kuberian.model.engines.blas_threads import ONE_BLAS_THREAD
 from kuberian.model.engines.packs import packs
 from kuberian.model.native.buffers import Buffers
 from kuberian.model.safetensors_file import Array
 
 # 32 rows of 1536 floats and their temporaries stay in a core's own cache.
 ACTIVATION_ROWS = 32
-
-_one_blas_thread = OneBlasThread()
 
 
 class NumpyEngine:
@@ -76,7 +74,7 @@ class NumpyWorker(ArrayWorker[Linear]):
 
     def token_vectors(self, sequences: Sequence[Sequence[int]]) -> list[Array]:
         """Run BERT on sequences of token ids -> [tokens, hidden] each, valid until the next call."""
-        with _one_blas_thread:
+        with ONE_BLAS_THREAD:
             return super().token_vectors(sequences)
 
     def linear(self, x: Array, weights: Linear) -> Array:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from kuberian.errors import EngineError
 from kuberian.model.native.library import first_usable
+from kuberian.settings import expanded
 
 # scripts/link_mkl.py links this library from MKL's static archives; it has only what Kuberian needs.
 LINKED_LIBRARY = "libkuberian_mkl.so"
@@ -192,7 +193,7 @@ def load() -> Mkl:
 
 def _candidates() -> Iterator[str]:
     if chosen := os.environ.get("KUBERIAN_MKL"):
-        yield str(Path(chosen).expanduser().absolute())
+        yield str(expanded(chosen).absolute())
         return
     if sys.platform == "win32":
         folders, pattern, loader_names = (

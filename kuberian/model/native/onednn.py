@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from kuberian.errors import EngineError
 from kuberian.model.native.buffers import aligned
 from kuberian.model.native.library import first_usable
+from kuberian.settings import expanded
 
 # The values of dnnl_data_type_t, and the NumPy type that holds each.
 BF16, F32, S8, U8 = 2, 3, 5, 6
@@ -303,7 +304,7 @@ def load() -> OneDnn:
 
 def _candidates() -> Iterator[str]:
     if chosen := os.environ.get("KUBERIAN_ONEDNN"):
-        yield str(Path(chosen).expanduser().absolute())
+        yield str(expanded(chosen).absolute())
         return
     installed = Path(sys.prefix, "lib", "libdnnl.so.3")
     if installed.is_file():

@@ -1,0 +1,46 @@
+"""Which repository a folder is in, as git finds it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from kuberian.errors import RepositoryError
+from kuberian.git.command import Git
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """A repository as git found it from a folder in it. `directory` is git's own folder, mostly `.git`."""
+
+    root: Path
+    directory: Path
+    bare: bool
+    algorithm: str  # of object ids: sha1 or sha256
+
+
+def discover(folder: Path) -> Discovered:
+    """Ask git which repository a folder is in, going upwards. git refuses repositories of other users."""
+    question = ("rev-parse", "--is-inside-work-tree", "--is-bare-repository", "--show-object-format")
+    git = Git(folder, above=True)
+    process = git.start(*question, "--absolute-git-dir")
+    output, errors = process.communicate()
+    if process.returncode and b"safe.bareRepository" in errors:  # git wants a bare one to be named explicitly
+        git = Git(folder, folder, bare=True)
+        process = git.start(*question, "--absolute-git-dir")
+        output, errors = process.communicate()
+    if process.returncode:
+        if b"not a git repository" in errors:
+            raise RepositoryError(f"{folder} is not a git repository: run `git init` there, or name another")
+        raise git.refusal(errors)
+    inside, bare, algorithm, directory = os.fsdecode(output).removesuffix("\n").split("\n", 3)
+    own = Path(directory)
+    algorithm = algorithm if algorithm.startswith("sha") else "sha1"  # git before 2.28 repeats the question
+    if inside == "true" or bare == "false":
+        top = git.ask("rev-parse", "--show-toplevel")
+        if top is not None:  # may be another folder than this one, where `core.worktree` says so
+            return Discovered(Path(os.fsdecode(top).removesuffix("\n")).resolve(), own, False, algorithm)
+        if own.name == ".git":
+            return Discovered(own.parent, own, False, algorithm)
+    return Discovered(own, own, True, algorithm)
