@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kuberian.cli.here import Here, Refreshed, index_words, refresh_first, repository_here, require_index
+from kuberian.cli.here import Here, Refreshed, index_words, indexed, refresh_first, repository_here, require_index
 from kuberian.cli.output import fail, print_explanations, print_json, print_results, shown_progress, tell_notes
 from kuberian.cli.values import Command, seconds, size
 from kuberian.settings import expanded
@@ -130,19 +130,23 @@ def search(
     Inside an indexed repository that one is searched, elsewhere all are. In a pipe each result is one line.
     """
     from searcher.changes import checking
-    from searcher.path_filter import from_folder
 
-    path = None if path is None else from_folder(path, expanded(".").absolute())
+    if path is not None:
+        from searcher.path_filter import from_folder
+
+        path = from_folder(path, expanded(".").absolute())
     if index_first:
         index_words(repo, home)
-    require_index(home)
-    here = repository_here(home) if repo is None and not everywhere else Here(repo)
-    with checking(home, here.repository if at is None else None) as check:
-        from searcher import Searcher  # while git looks at the working tree
+    with indexed(home):
+        here = repository_here(home) if repo is None and not everywhere else Here(repo)
+        with checking(home, here.repository if at is None else None) as check:
+            from searcher import Searcher  # while git looks at the working tree
 
-        with Searcher(home) as searcher:
-            refreshed = refresh_first(check, home, refresh) if check else Refreshed(None)
-            answer = searcher.search(" ".join(question), k, here.repository, lang, path, at, sys.platform)
+            with Searcher(home) as searcher:
+                refreshed = refresh_first(check, home, refresh) if check else Refreshed(None)
+                answer = searcher.search(" ".join(question), k, here.repository, lang, path, at, sys.platform)
+        if not answer.results:
+            require_index(home)
     tell_notes(here.note, refreshed.note)
     if as_json:
         print_json({**answer.to_dict(), "changed_files": refreshed.changed})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,16 @@ def require_index(home: str | None) -> None:
     inside = enclosing_repository() is not None
     how = "`kuberian index .` first, or search with --index" if inside else "`kuberian index PATH` first"
     raise HomeError(f"nothing is indexed in {opened.folder} yet: run {how}")
+
+
+@contextmanager
+def indexed(home: str | None) -> Iterator[None]:
+    """Say of an error inside that nothing is indexed in the home, where that is so: then it is the reason."""
+    try:
+        yield
+    except KuberianError:
+        require_index(home)
+        raise
 
 
 def repository_here(home: str | None) -> Here:
