@@ -114,8 +114,8 @@ def main() -> None:
             home = Home(Path(folder))
             with home.writer() as connection:
                 fill(connection, home, vectors, rows)
-                exact = Vectors(connection, home, 1, dimension, exact_rows=rows)
-                signs = Vectors(connection, home, 1, dimension, exact_rows=0)
+                exact = Vectors(connection, home, 1, dimension, exact_rows=rows, few_rows=0)
+                signs = Vectors(connection, home, 1, dimension, exact_rows=0, few_rows=0)
                 for step in (1, 3):
                     allowed = np.arange(1, rows + 1, step)
                     times = [milliseconds(connection, found, questions, allowed) for found in (exact, signs)]

@@ -69,7 +69,7 @@ def test_exact_search_finds_the_nearest_of_the_allowed(
 ) -> None:
     write_files(connection, Home(home), MODEL, segment_rows=segment_rows)
     add(connection, ROWS, 50)  # not in the files yet
-    vectors = Vectors(connection, Home(home), MODEL, DIMENSION)
+    vectors = Vectors(connection, Home(home), MODEL, DIMENSION, few_rows=0)
     for question in questions(5):
         ids, scores = vectors.nearest(connection, question, allowed, 30)
         assert ids.tolist() == expected(connection, question, allowed, 30)
@@ -81,7 +81,7 @@ def test_search_by_signs_finds_almost_the_same_and_only_what_is_allowed(
     connection: sqlite3.Connection, home: Path, allowed: np.ndarray
 ) -> None:
     write_files(connection, Home(home), MODEL, segment_rows=900, exact_rows=100)
-    vectors = Vectors(connection, Home(home), MODEL, DIMENSION, exact_rows=100)
+    vectors = Vectors(connection, Home(home), MODEL, DIMENSION, few_rows=0, exact_rows=100)
     found = 0
     for question in questions():
         ids, scores = vectors.nearest(connection, question, allowed, 200)
@@ -99,7 +99,7 @@ def test_signs_give_the_same_answer_however_the_rows_are_filed(connection: sqlit
     answers = []
     for segment_rows in (600, 1 << 17):
         write_files(connection, Home(home), MODEL, anew=True, segment_rows=segment_rows, exact_rows=100)
-        vectors = Vectors(connection, Home(home), MODEL, DIMENSION, exact_rows=100)
+        vectors = Vectors(connection, Home(home), MODEL, DIMENSION, few_rows=0, exact_rows=100)
         answers.append([vectors.nearest(connection, question, ALL, 50)[0].tolist() for question in questions()])
     assert answers[0] == answers[1]
 
@@ -121,7 +121,7 @@ def test_a_lost_file_in_the_middle_changes_no_answer(connection: sqlite3.Connect
     write_files(connection, Home(home), MODEL, segment_rows=1400)
     row = current_files(connection, Home(home), MODEL)[broken]
     row.path.unlink()
-    vectors = Vectors(connection, Home(home), MODEL, DIMENSION)
+    vectors = Vectors(connection, Home(home), MODEL, DIMENSION, few_rows=0)
     question = questions(1)[0]
     assert vectors.nearest(connection, question, ALL, 30)[0].tolist() == expected(connection, question, ALL, 30)
     write_files(connection, Home(home), MODEL, segment_rows=1400)
@@ -162,3 +162,13 @@ def test_ids_are_told_apart_as_numpy_does_it(ids: list[int]) -> None:
     np.testing.assert_array_equal(found[0], expected)
     np.testing.assert_array_equal(found[1], index)
     np.testing.assert_array_equal(in_order_of_appearance(given), given[np.sort(first)])
+
+
+def test_few_vectors_are_compared_without_faiss_and_to_the_same_end(connection: sqlite3.Connection, home: Path) -> None:
+    write_files(connection, Home(home), MODEL)
+    by_faiss = Vectors(connection, Home(home), MODEL, DIMENSION, few_rows=0)
+    without = Vectors(connection, Home(home), MODEL, DIMENSION)
+    for question in questions(5):
+        found, expected_ = (vectors.nearest(connection, question, ALL, 30) for vectors in (without, by_faiss))
+        assert found[0].tolist() == expected_[0].tolist()
+        np.testing.assert_allclose(found[1], expected_[1], atol=1e-6)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from pathlib import Path, PurePosixPath
@@ -58,6 +57,8 @@ def mirror_paths(address: str) -> tuple[PurePosixPath, PurePosixPath]:
     if not names:
         raise RepositoryError(f"{without_credentials(address)} names no repository: give its whole address")
     below = PurePosixPath(*names[:-1], names[-1].removesuffix(".git") + ".git")
+    import hashlib  # 3 ms that no search need wait for
+
     key = hashlib.sha256(os.fsencode(identity(address))).hexdigest()[:_HASH_LENGTH]
     return host / below, f"{host}-{key}" / below
 

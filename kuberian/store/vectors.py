@@ -34,6 +34,9 @@ EXACT_ROWS = 125_000
 # benchmark.
 SIGNS_SHARE = 0.02
 
+# So few embeddings are read from SQLite, some 2 µs each: that is sooner than FAISS is imported, which takes 50 ms.
+FEW_ROWS = 8192
+
 # Exact vectors to keep in memory between questions, in float32: at most 50 MB with 384 dimensions. A question compares
 # itself with some 400 of the nearest chunks, and with a few thousand chunks of the candidates' files.
 REMEMBERED = 1 << 15
@@ -88,7 +91,8 @@ def _only(among: Flags) -> Any:
 class Vectors:
     """The vectors of one model, to search from any number of threads, each with a connection of its own.
 
-    `exact_rows` is the greatest number of embeddings that are all scored. `exact` compares single ones.
+    `exact_rows` is the greatest number of embeddings that are all scored. Up to `few_rows` FAISS is not asked at all.
+    `exact` compares single ones.
     """
 
     def __init__(
@@ -98,12 +102,16 @@ class Vectors:
         model_id: int,
         dimension: int,
         exact_rows: int = EXACT_ROWS,
+        few_rows: int = FEW_ROWS,
     ) -> None:
         self._exact_rows = exact_rows
         self.exact = ExactVectors(dimension)
         self._segments: list[Segment] = []
         last = 0
-        for row in current_files(connection, home, model_id):
+        files = current_files(connection, home, model_id)
+        if sum(row.rows for row in files) <= few_rows:
+            files = []
+        for row in files:
             segment = open_segment(row)
             if segment is None:
                 break
