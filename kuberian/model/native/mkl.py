@@ -14,7 +14,7 @@ from ctypes import c_char_p, c_float, c_int, c_size_t, c_uint64, c_void_p
 from pathlib import Path
 
 from kuberian.errors import EngineError
-from kuberian.model.native.library import first_usable
+from kuberian.model.native.library import Once, first_usable
 from kuberian.settings import expanded
 
 # scripts/link_mkl.py links this library from MKL's static archives; it has only what Kuberian needs.
@@ -170,9 +170,6 @@ class BatchedProducts:
         self._mkl._sgemm_batch(*self._call)
 
 
-_loaded: Mkl | EngineError | None = None
-
-
 def load() -> Mkl:
     """Find MKL, check it, and keep it for the life of the process.
 
@@ -180,15 +177,7 @@ def load() -> Mkl:
     environment's lib (scripts/link_mkl.py), the `mkl` wheel, the system's loader, /opt/intel/oneapi.
     Raises EngineError that names each refused library, and why it was refused.
     """
-    global _loaded  # noqa: PLW0603 - one library per process: its settings are global too
-    if _loaded is None:
-        try:
-            _loaded = first_usable(Mkl, _candidates(), "no MKL is installed (pip install mkl)")
-        except EngineError as error:
-            _loaded = EngineError(str(error))  # without the traceback, which keeps every caller's variables alive
-    if isinstance(_loaded, EngineError):
-        raise EngineError(str(_loaded))
-    return _loaded
+    return _once.get()
 
 
 def _candidates() -> Iterator[str]:
@@ -229,3 +218,7 @@ def _wheel_files() -> list[Path]:
     except importlib.metadata.PackageNotFoundError:
         return []
     return [Path(str(f.locate())).resolve() for f in files if f.name.startswith(("libmkl_rt.", "mkl_rt."))]
+
+
+# One library per process: its settings are global, too.
+_once = Once(lambda: first_usable(Mkl, _candidates(), "no MKL is installed (pip install mkl)"))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from kuberian.errors import EngineError
 from kuberian.model.native.buffers import aligned
-from kuberian.model.native.library import first_usable
+from kuberian.model.native.library import Once, first_usable
 from kuberian.settings import expanded
 
 # The values of dnnl_data_type_t, and the NumPy type that holds each.
@@ -282,24 +282,13 @@ class Primitive:
         return Call(self, memories)
 
 
-_loaded: OneDnn | EngineError | None = None
-
-
 def load() -> OneDnn:
     """Find oneDNN, check it, and keep it for the life of the process.
 
     The places are, in order: KUBERIAN_ONEDNN (a file; nothing else is tried if it is set), the wheel
     `onednn-cpu-gomp`, the system's loader. Raises EngineError that names each refused library, and why it was refused.
     """
-    global _loaded  # noqa: PLW0603 - its primitive cache is the process's too
-    if _loaded is None:
-        try:
-            _loaded = first_usable(OneDnn, _candidates(), "oneDNN is not installed (pip install 'kuberian[onednn]')")
-        except EngineError as error:
-            _loaded = EngineError(str(error))  # without the traceback, which keeps every caller's variables alive
-    if isinstance(_loaded, EngineError):
-        raise EngineError(str(_loaded))
-    return _loaded
+    return _once.get()
 
 
 def _candidates() -> Iterator[str]:
@@ -317,3 +306,7 @@ def _candidates() -> Iterator[str]:
         files = []
     yield from (str(Path(str(f.locate())).resolve()) for f in files if f.name == "libdnnl.so.3")
     yield "libdnnl.so.3"
+
+
+# One library per process: its primitive cache is global, too.
+_once = Once(lambda: first_usable(OneDnn, _candidates(), "oneDNN is not installed (pip install 'kuberian[onednn]')"))
