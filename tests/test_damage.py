@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,30 @@ def test_the_checkpoint_that_was_used_is_named(indexed: Path, home: Path, model:
     flip(database, database.stat().st_size - 100)
     with pytest.warns(UserWarning, match=rf"it used the model {model}: name it with --model"):
         index(indexed, home=home, model=model)
+
+
+def test_a_home_that_another_program_wrote_to_is_built_anew_and_what_it_wrote_is_kept(
+    indexed: Path, home: Path, model: Path
+) -> None:
+    expected = answers(home)
+    with closing(sqlite3.connect(home / "kuberian.db")) as connection, connection:
+        connection.execute("UPDATE blobs SET language = 'cobol'")
+    with pytest.raises(HomeError, match="its bytes are not those that Kuberian wrote"):
+        Searcher(home)
+    with pytest.warns(UserWarning, match=r"set aside as kuberian.db.damaged-"):
+        index(indexed, home=home, model=model)
+    assert answers(home) == expected
+    aside = min(home.glob("kuberian.db.damaged-*"), key=lambda file: len(file.name))  # beside it is its log
+    with closing(sqlite3.connect(aside)) as connection:
+        assert connection.execute("SELECT DISTINCT language FROM blobs").fetchall() == [("cobol",)]
+
+
+def test_a_copy_that_sqlite_made_is_a_home(indexed: Path, home: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    with closing(sqlite3.connect(home / "kuberian.db")) as source, closing(sqlite3.connect(copy / "kuberian.db")) as to:
+        source.backup(to)
+    assert answers(copy) == answers(home)
 
 
 def test_a_copy_that_is_whole_is_trusted(indexed: Path, home: Path, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def check_home(home: str | None) -> dict[str, str]:
     from kuberian.cli.show import size
     from kuberian.errors import HomeError
     from kuberian.store import damage
+    from kuberian.store.folder import bytes_on_disk
     from kuberian.store.home import Home
 
     opened = Home.at(home)
@@ -44,5 +45,5 @@ def check_home(home: str | None) -> dict[str, str]:
     if damages:
         damage.suspect(opened)
         raise HomeError(f"{'; '.join(map(str, damages))}: `kuberian index PATH` builds anew from git what is damaged")
-    files = [file for file in (opened.database, *opened.vectors.glob("*")) if file.is_file()]
-    return {"home": str(opened.folder), "sound": f"{len(files)} files, {size(sum(f.stat().st_size for f in files))}"}
+    files = [file for file in (opened.database, *opened.vector_files()) if file.is_file()]
+    return {"home": str(opened.folder), "sound": f"{len(files)} files, {size(bytes_on_disk(files))}"}

@@ -56,9 +56,9 @@ def examine(home: HomeFolder, connection: sqlite3.Connection) -> list[Damage]:
     database = home.database.name
     damages = []
     try:
-        names = [f"{home.vectors.name}/{file.name}" for file in sorted(home.vectors.glob("*"))]
+        names = [f"{home.vectors.name}/{file.name}" for file in home.vector_files()]
         damages += [
-            Damage(name, "its bytes are not those that were written")
+            Damage(name, "its bytes are not those that Kuberian wrote")
             for name in (database, *names)
             if checksums.damaged(home.folder, name, thorough=True)
         ]

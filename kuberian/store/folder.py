@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 DATABASE = "kuberian.db"
 LOG = DATABASE + "-wal"
@@ -84,6 +87,32 @@ class HomeFolder:
         """Tell whether this process may write to the home."""
         return os.access(self.folder, os.W_OK)
 
+    def database_files(self) -> list[Path]:
+        """Return the database and what SQLite has beside it, and what was set aside as damaged."""
+        return [file for file in _listed(self.folder) if file.name.startswith(DATABASE)]
+
+    def vector_files(self) -> list[Path]:
+        """Return the FAISS files, in the order of their names."""
+        return sorted(_listed(self.vectors))
+
     def is_being_written(self) -> bool:
         """Tell whether an index run seems to be at work. (After a killed run it seems so until the next run.)"""
         return (self.folder / HOLDER).exists()
+
+
+def bytes_on_disk(files: Iterable[Path]) -> int:
+    """Return the size of some files. An index run may delete them at any moment."""
+    total = 0
+    for file in files:
+        with suppress(FileNotFoundError):
+            state = file.stat()
+            total += state.st_size if S_ISREG(state.st_mode) else 0
+    return total
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Return what is in a folder: nothing if it is gone, or goes meanwhile, which `Path.glob` takes for an error."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []

@@ -22,7 +22,7 @@ from kuberian.store.connection import (
     open_reader,
     open_writer,
 )
-from kuberian.store.folder import DATABASE, VECTORS, HomeFolder
+from kuberian.store.folder import DATABASE, VECTORS, HomeFolder, bytes_on_disk
 from kuberian.store.lock import locked, not_writable
 from kuberian.store.version import SCHEMA_VERSION
 
@@ -57,7 +57,7 @@ class Home(HomeFolder):
         if not self.database.exists():
             raise self._nothing_yet()
         if self._has_other_bytes():
-            raise damaged(self, "its bytes are not those that were written")
+            raise damaged(self, "its bytes are not those that Kuberian wrote")
         with database_errors(self):
             connection = open_reader(self)
             try:
@@ -117,7 +117,7 @@ class Home(HomeFolder):
         """Move a damaged database away, with a warning, so that a new one is built from git."""
         if not self.database.exists():
             return
-        reason = "its bytes are not those that were written" if self._has_other_bytes() else None
+        reason = "its bytes are not those that Kuberian wrote" if self._has_other_bytes() else None
         try:
             if reason is None:
                 with closing(open_reader(self)) as connection:
@@ -146,9 +146,9 @@ class Home(HomeFolder):
     def _note_checksums(self, seconds: float) -> None:
         """Note the files' checksums, unless that would take long in comparison with the writer's own `seconds`."""
         is_whole = not self.log_bytes()  # else a search held up the last checkpoint
-        size = self.database.stat().st_size
+        size = bytes_on_disk([self.database])
         if is_whole and size / CRC_BYTES_A_SECOND < max(CRC_SECONDS, CRC_SHARE * seconds):
-            checksums.note(self.folder, [DATABASE, *(f"{VECTORS}/{file.name}" for file in self.vectors.iterdir())])
+            checksums.note(self.folder, [DATABASE, *(f"{VECTORS}/{file.name}" for file in self.vector_files())])
 
     def _nothing_yet(self) -> HomeError:
         return HomeError(f"nothing is indexed in {self.folder} yet: run `kuberian index PATH` first")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from stat import S_ISREG
 from typing import Any
 
 from kuberian.store import models, snapshots
 from kuberian.store.connection import database_errors, one_state
-from kuberian.store.folder import DATABASE, VECTORS, HomeFolder
+from kuberian.store.folder import HomeFolder, bytes_on_disk
 from kuberian.store.home import Home
 from kuberian.store.snapshots import Snapshot
 
@@ -63,8 +60,8 @@ def status(home: Home) -> HomeStatus:
     return HomeStatus(
         home=str(home.folder),
         snapshots=described,
-        database_bytes=_size(home.folder.glob(DATABASE + "*")),
-        vectors_bytes=_size((home.folder / VECTORS).glob("*")),
+        database_bytes=bytes_on_disk(home.database_files()),
+        vectors_bytes=bytes_on_disk(home.vector_files()),
     )
 
 
@@ -87,12 +84,3 @@ def _status_of(connection: sqlite3.Connection, home: HomeFolder, snapshot: Snaps
         source_bytes=source_bytes,
         mirror=home.is_mirror(snapshot.root),
     )
-
-
-def _size(files: Iterable[Path]) -> int:
-    total = 0
-    for file in files:
-        with suppress(FileNotFoundError):  # an index run may delete it at any moment
-            state = file.stat()
-            total += state.st_size if S_ISREG(state.st_mode) else 0
-    return total

@@ -86,7 +86,7 @@ def _can_be_named(folder: Path) -> bool:
 def remove_unused_files(connection: sqlite3.Connection, home: HomeFolder) -> None:
     """Delete the FAISS files that no row names: older ones, and ones that a killed run left half written."""
     used = {Path(row[0]).stem for row in connection.execute("SELECT file FROM vector_files")}
-    for file in home.vectors.iterdir():
+    for file in home.vector_files():
         if file.stem not in used:
             with suppress(OSError):  # on Windows, while a search has it open: the next run deletes it
                 file.unlink(missing_ok=True)
@@ -133,5 +133,7 @@ def _write_durably(index: Any, path: Path) -> None:
             os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:  # FAISS raises RuntimeError with the C library's reason
         path.unlink(missing_ok=True)
-        reason = str(error).strip().splitlines()[-1]
+        if not path.parent.is_dir():
+            raise HomeError(f"{path.parent} was deleted while it was written to: run `kuberian index` again") from error
+        reason = error.strerror if isinstance(error, OSError) else str(error).strip().rpartition(": ")[2]
         raise HomeError(f"{path} cannot be written ({reason}): make room; what was embedded is kept") from error
