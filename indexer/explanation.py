@@ -17,8 +17,9 @@ from indexer.several import revisions
 from indexer.source.verdict import Selection, Verdicts
 from kuberian.errors import RepositoryError
 from kuberian.git.address import is_address
+from kuberian.git.listing import TreeFile
 from kuberian.git.mirror import fetch, place
-from kuberian.git.repository import MISSING_OBJECT, MissingObjectError, Repository, TreeFile
+from kuberian.git.repository import MISSING_OBJECT, MissingObjectError, Repository
 from kuberian.settings import expanded, home_folder
 from kuberian.store.folder import HomeFolder
 from kuberian.store.own_files import own_files

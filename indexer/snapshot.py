@@ -19,7 +19,8 @@ from indexer.meaning.passages import path_key
 from indexer.report import Progress
 from indexer.source.verdict import Selection, Verdict, Verdicts
 from kuberian.errors import RepositoryError
-from kuberian.git.repository import MISSING_OBJECT, MissingObjectError, Repository, Revision, TreeFile
+from kuberian.git.listing import TreeFile
+from kuberian.git.repository import MISSING_OBJECT, MissingObjectError, Repository, Revision
 from kuberian.git.status import to_json
 from kuberian.store import repositories, snapshots
 from kuberian.store.blobs import BlobStore, FileRows, KnownBlob

@@ -130,8 +130,9 @@ def _commits(root: Path, revisions: list[str]) -> dict[str, Moment]:
     """Return tags and dates (UTC, ISO 8601) of commits, as far as git still knows them."""
     if not revisions:
         return {}
-    options = ("--no-walk=unsorted", "--ignore-missing", "--no-show-signature", "--format=%H%x00%ct%x00%D")
-    output = _git(root, "log", *options, *revisions) or ""
+    options = ("--no-walk=unsorted", "--ignore-missing", "--no-show-signature", "--format=%H%x00%ct%x00%D", "--stdin")
+    # A command line of some 40,000 revisions is longer than Linux allows.
+    output = _git(root, "log", *options, stdin="\n".join(revisions)) or ""
     moments = {}
     for line in output.split("\n")[:-1]:  # not splitlines: a tag may have any of Unicode's other line ends in it
         commit, seconds, names = line.split("\0")
@@ -141,8 +142,9 @@ def _commits(root: Path, revisions: list[str]) -> dict[str, Moment]:
     return moments
 
 
-def _git(root: Path, *command: str) -> str | None:
-    output = Git.of(root).ask(*command)  # None where git or the folder is gone: the index still answers
+def _git(root: Path, *command: str, stdin: str = "") -> str | None:
+    # None where git or the folder is gone: the index still answers.
+    output = Git.of(root).ask(*command, stdin=stdin.encode())
     return None if output is None else os.fsdecode(output)
 
 

@@ -309,5 +309,7 @@ def _is_revision(name: str, snapshot: Snapshot) -> bool:
         return True
     if name.startswith("-") or "\0" in name:
         return False
+    if name.startswith(":") or "^{/" in name:  # a regular expression: git may take minutes and all memory for one
+        return False
     resolved = Git.of(snapshot.root).ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     return resolved is not None and resolved.decode().strip() == commit

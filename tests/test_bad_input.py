@@ -221,3 +221,86 @@ def test_an_index_run_that_is_refused_says_who_holds_the_home(kuberian: Run, ind
         refused(kuberian, "index", str(indexed), status=3, says=f"process {os.getpid()} (since ")
         assert kuberian("search", "password").returncode == 0  # a search does not wait
     assert kuberian("index", str(indexed)).returncode == 0
+
+
+def test_a_repository_that_calls_itself_bare_has_its_folders_name(repository: Path, kuberian: Run) -> None:
+    git(repository, "config", "core.bare", "true")
+    done = kuberian("index", "-q", str(repository / "server"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "git config core.bare false" in done.stderr
+    (snapshot,) = json.loads(kuberian("status", "--json").stdout)["snapshots"]
+    assert (snapshot["repository"], snapshot["path"]) == ("shop", str(repository))
+    found = kuberian("search", "--json", "check a user's password", cwd=repository / "server")
+    assert json.loads(found.stdout)["results"][0]["path"] == "server/auth.py"
+
+
+@pytest.mark.parametrize("place", [".git", ".bare"])
+def test_a_bare_clone_among_its_worktrees_has_their_folders_name(
+    repository: Path, tmp_path: Path, place: str, kuberian: Run
+) -> None:
+    folder = tmp_path / "trees"
+    git(tmp_path, "clone", "-q", "--bare", str(repository), str(folder / place))
+    if place != ".git":
+        (folder / ".git").write_text(f"gitdir: ./{place}\n")
+    git(folder, "worktree", "add", "-q", "main")
+    for path in (folder, folder / place):
+        done = kuberian("index", "-q", str(path))
+        assert (done.returncode, done.stderr) == (0, "")
+    assert kuberian("index", "-q", str(folder / "main")).returncode == 0
+    shown = json.loads(kuberian("status", "--json").stdout)["snapshots"]
+    assert sorted(snapshot["repository"] for snapshot in shown) == ["main", "trees"]
+
+
+def test_a_submodule_that_calls_itself_bare_does_not_end_the_run(repository: Path, tmp_path: Path) -> None:
+    from indexer import index
+
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    git(outer, "init", "-q")
+    shutil.copytree(repository, outer / "shop")  # with a `.git` of its own, as submodules had once
+    git(outer, "add", "shop")
+    (outer / "main.py").write_text("def main():\n    pass\n")
+    commit_all(outer)
+    git(outer / "shop", "config", "core.bare", "true")
+    report = index(outer, submodules=True)
+    assert (report.files_indexed, report.files_skipped) == (1, {"submodule": 1})
+
+
+def test_a_repository_whose_objects_are_gone_is_not_told_to_commit(repository: Path, kuberian: Run) -> None:
+    git(repository, "tag", "-a", "-m", "first", "v1")
+    git(repository, "pack-refs", "--all")
+    clone = repository.parent / "clone.git"
+    git(repository.parent, "clone", "-q", "--bare", str(repository), str(clone))
+    for objects in (repository / ".git" / "objects", clone / "objects"):
+        shutil.rmtree(objects)
+        objects.mkdir()
+    for arguments in ([str(repository)], [str(clone)], *([str(repository), "--rev", name] for name in ("HEAD", "v1"))):
+        refused(kuberian, "index", *arguments, status=3, says="run `git fsck` in it, or clone it again")
+    refused(kuberian, "index", str(repository), "--rev", "0" * 40, status=3, says="no revision")
+
+
+def test_a_tag_whose_commit_is_gone_is_said_to_be_unreadable(repository: Path, kuberian: Run) -> None:
+    (repository / "new.py").write_text("x = 1\n")
+    commit_all(repository)
+    oid = git(repository, "rev-parse", "HEAD")
+    git(repository, "tag", "-a", "-m", "second", "v2")
+    git(repository, "reset", "-q", "--hard", "HEAD~1")
+    (repository / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
+    refused(kuberian, "index", str(repository), "--rev", "v2", status=3, says="git fsck")
+    git(repository, "tag", "tree", "HEAD^{tree}")
+    refused(kuberian, "index", str(repository), "--rev", "tree", status=3, says="no revision 'tree'")
+
+
+def test_a_head_without_commits_beside_other_branches_is_named(repository: Path, kuberian: Run) -> None:
+    git(repository, "symbolic-ref", "HEAD", "refs/heads/unborn")
+    refused(kuberian, "index", str(repository), "--rev", "HEAD", status=3, says="at its HEAD, unborn: name a revision")
+
+
+def test_a_broken_git_folder_is_not_told_to_begin_anew(repository: Path, tmp_path: Path, kuberian: Run) -> None:
+    (repository / ".git" / "HEAD").unlink()
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (moved / ".git").write_text("gitdir: /nowhere/at/all\n")
+    for folder in (repository, repository / "server", moved):
+        refused(kuberian, "index", str(folder), status=3, says="for no repository, as it lacks a part or leads nowhere")

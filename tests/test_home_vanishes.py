@@ -106,10 +106,12 @@ def vanishing(home: Path, action: Callable[[], object], step: int) -> int:
     raise AssertionError("the action has no end")
 
 
-@pytest.mark.parametrize("name", READING)
-def test_a_home_that_vanishes_under_a_reader_is_no_internal_error(indexed: Path, home: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "step"), [("search", 29), ("serve", 97), ("status", 1), ("examine", 3)])
+def test_a_home_that_vanishes_under_a_reader_is_no_internal_error(
+    indexed: Path, home: Path, name: str, step: int
+) -> None:
     READING[name](home)  # what is imported and loaded once need not be traced
-    assert vanishing(home, lambda: READING[name](home), step=7) > 10
+    assert vanishing(home, lambda: READING[name](home), step) > 20
 
 
 @pytest.mark.long
@@ -147,7 +149,7 @@ def run_without_a_home(root: Path, home: Path, model: Path, step: int) -> int:
 
 def test_a_home_that_vanishes_under_an_index_run_loses_nothing(indexed: Path, home: Path, tmp_path: Path) -> None:
     (indexed / "new.py").write_text("def authenticate_again():\n    return 1\n")
-    assert run_without_a_home(indexed, home, tmp_path / "small-bert", step=211) > 10
+    assert run_without_a_home(indexed, home, tmp_path / "small-bert", step=401) > 10
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -247,3 +248,79 @@ def test_both_ends_of_a_range_and_tags_are_indexed(repository: Path, home: Path,
     assert [report.revision for report in index_several(address, tags="v*")] == ends
     with pytest.raises(RepositoryError, match="no tag"):
         index_several(repository, tags="w*")
+
+
+def left_in(home: Path) -> list[Path]:
+    return sorted(home.rglob("*"))
+
+
+def test_nothing_is_left_of_a_fetch_that_failed(repository: Path, home: Path, tmp_path: Path, kuberian: Run) -> None:
+    assert kuberian("index", (tmp_path / "nowhere.git").as_uri()).returncode == 3
+    assert left_in(home) == []
+    assert kuberian("index", "--dry-run", (tmp_path / "nowhere.git").as_uri()).returncode == 3
+    oid = git(repository, "rev-parse", "HEAD:server/auth.py")
+    (repository / ".git" / "objects" / oid[:2] / oid[2:]).unlink()  # the branch is listed, and cannot be fetched
+    done = kuberian("index", repository.as_uri())
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
+    assert left_in(home) == []
+
+
+def test_an_address_where_nothing_was_pushed_yet_is_named(home: Path, tmp_path: Path, kuberian: Run) -> None:
+    (tmp_path / "new").mkdir()
+    git(tmp_path / "new", "init", "-q", "--bare")
+    done = kuberian("index", (tmp_path / "new").as_uri())
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
+    assert f"{(tmp_path / 'new').as_uri()} has no commits yet" in done.stderr
+    assert left_in(home) == []
+
+
+def test_a_fetch_that_fails_later_keeps_the_clone(repository: Path, home: Path, address: str, kuberian: Run) -> None:
+    index(address)
+    repository.rename(repository.parent / "elsewhere")
+    assert kuberian("index", address).returncode == 3
+    assert not list(home.rglob("*.lock*")) or [path.name for path in home.rglob("*.lock*")] == ["index.lock"]
+    assert paths("check a user's password", repository=address)[0] == "server/auth.py"
+    (repository.parent / "elsewhere").rename(repository)
+    assert index(address).files_unchanged == 3
+
+
+def test_a_fetch_that_was_killed_does_not_hold_up_the_next_ones(
+    repository: Path, home: Path, address: str, kuberian: Run
+) -> None:
+    kuberian("index", address)
+    (clone,) = (home / "mirrors").rglob("*.git")
+    (clone / "refs" / "heads").mkdir(parents=True, exist_ok=True)
+    for name in ("config.lock", "HEAD.lock", "packed-refs.lock", "refs/heads/main.lock", "shallow.lock"):
+        (clone / name).touch()  # what a git leaves that gets SIGKILL
+    (repository / "later.py").write_text("def later():\n    return 1\n")
+    commit_all(repository)
+    assert kuberian("index", address).returncode == 0
+    assert "later.py" in paths("later")
+
+
+def test_no_lock_is_left_when_a_clone_is_forgotten(home: Path, address: str, kuberian: Run) -> None:
+    index(address)
+    assert kuberian("forget", address).returncode == 0
+    assert list((home / "mirrors").rglob("*")) == []
+
+
+def test_one_process_at_a_time_fetches_although_each_takes_its_lock_away(tmp_path: Path) -> None:
+    """Processes in a row for one lock: each finds the folder gone that the last one removed."""
+    script = """if True:
+        import os, sys
+        from pathlib import Path
+        from kuberian.git.mirror_lock import locked
+        mirrors, count = Path(sys.argv[1]), Path(sys.argv[2])
+        for _ in range(40):
+            with locked(mirrors, mirrors / "host" / "org" / "shop.git", wait=True):
+                before = int(count.read_text())
+                os.sched_yield()
+                count.write_text(str(before + 1))
+    """
+    mirrors, count = tmp_path / "mirrors", tmp_path / "count"
+    count.write_text("0")
+    command = [sys.executable, "-c", script, str(mirrors), str(count)]
+    processes = [subprocess.Popen(command, cwd=Path(__file__).parents[1]) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert count.read_text() == "120"
+    assert not mirrors.exists()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from indexer import IndexReport, index
+from indexer import IndexReport, explain, index
 from searcher import Searcher
 from tests.conftest import Run
 from tests.sdists import commit_all, git
@@ -183,3 +184,47 @@ def test_both_sides_of_a_conflict_are_one_file(root: Path) -> None:
         git(root, "merge", "-q", "other")
     assert index(root).files_indexed == 1
     assert "<<<<<<<" in words_found("plain function")["plain.py"]
+
+
+@pytest.mark.parametrize("line", ["build{}.py", "data/folder{}/*.log", "*.x{}", "!*.y{}"])
+def test_rules_of_100000_lines_are_quick(root: Path, line: str) -> None:
+    (root / "left_out.py").write_text("x = 1\n")
+    for number in range(300):
+        (root / f"file{number}.txt").write_text("a line\n")
+    lines = "\n".join(line.format(number) for number in range(100_000))
+    (root / ".kuberianignore").write_text(f"{lines}\nleft_out.py\n")
+    commit_all(root)
+    started = time.monotonic()
+    report = index(root, max_bytes=10_000, meaning=False)
+    assert time.monotonic() - started < 15  # it took minutes
+    assert report.files_skipped == {"in .kuberianignore": 1, "oversized": 1}
+
+
+def test_rules_that_are_all_alike_are_bounded_and_it_is_told(root: Path) -> None:
+    git(root, "init", "-q")
+    (root / ".kuberianignore").write_text("plain*\n" + "".join(f"*a{number}*\n" for number in range(100_000)))
+    with pytest.warns(UserWarning, match=r"^\.kuberianignore has too many patterns that are alike: .* 1,000 count"):
+        explained = explain(root / "plain.py")
+    assert explained.skipped == "in .kuberianignore"
+
+
+def test_rules_that_git_ignores_are_heeded(root: Path, kuberian: Run) -> None:
+    for name in ("kept.py", "private.py", "build/made.py", "build/deep/made.py", "sub/a.py", "sub/b.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(f"def plain_function():\n    return {name!r}\n")
+    (root / ".gitignore").write_text(".kuberianignore\n/build/\n")
+    (root / ".kuberianignore").write_text("private.py\n")
+    (root / "sub" / ".kuberianignore").write_text("b.py\n")
+    report = contents(root)
+    assert report.files_skipped == {"in .kuberianignore": 2}
+    assert set(words_found("plain function")) >= {"kept.py", "plain.py", "sub/a.py"}
+    assert not {"private.py", "sub/b.py"} & set(words_found("plain function"))
+    assert index(root, revision="HEAD").files_skipped == {}  # the commit has no rules
+    # A change of the rules is seen by a search, though git says nothing of it.
+    (root / ".kuberianignore").write_text("kept.py\n!/build/\n")
+    (root / "build" / ".kuberianignore").write_text("deep/\n")
+    done = kuberian("search", "--json", "plain function", cwd=root)
+    assert done.returncode == 0, done.stderr
+    paths = {result["path"] for result in json.loads(done.stdout)["results"]}
+    assert paths >= {"build/made.py", "plain.py", "private.py", "sub/a.py"}
+    assert not {"kept.py", "sub/b.py", "build/deep/made.py"} & paths

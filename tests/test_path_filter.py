@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,34 @@ def test_an_absolute_path_is_for_the_repository_that_has_it(tmp_path: Path) -> N
     assert left(str(tmp_path / "one" / "src"), tmp_path / "other") == []
 
 
-@pytest.mark.parametrize("option", ["", " ", ",", "{1..100000}"])
+@pytest.mark.parametrize("option", ["", " ", ",", "{1..100000}", "{" * 300, "[z-a]"])
 def test_what_is_no_pattern_is_refused(option: str) -> None:
     with pytest.raises(UsageError, match="--path"):
         left(option)
+
+
+@pytest.mark.parametrize("option", ["*" * 40 + "x", "*?" * 30 + "x", "*a" * 30 + "b", "**/a/" * 20 + "b", "**/*/" * 20])
+def test_no_pattern_takes_long_to_match(option: str) -> None:
+    test = path_filter(option, Path("/srv/shop"))
+    started = time.monotonic()
+    assert not any(map(test, ["server/authentication.py", "a" * 250, "/".join("a" * 15)]))
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("option", "path", "expected"),
+    [
+        ("*a*a*.py", "banana.py", True),
+        ("*an*an*n.py", "banana.py", False),
+        ("b*n?n*", "banana.py", True),
+        ("**/b*/**/c/**/d.py", "a/b/x/c/c/y/d.py", True),
+        ("a/**/c/**/d.py", "a/c/d.py", True),
+        ("a/**/c/**/d.py", "a/b/d/c.py", False),
+        ("*[]*]*y", "a*by", True),
+    ],
+)
+def test_a_pattern_with_many_stars_matches_as_git_has_it(option: str, path: str, expected: bool) -> None:
+    assert path_filter(option, Path("/srv/shop"))(path) == expected
 
 
 def test_a_path_that_search_printed_can_be_given_back() -> None:

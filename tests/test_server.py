@@ -6,8 +6,10 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -47,6 +49,14 @@ class Server:
             return answer.status, dict(answer.getheaders()), json.loads(body) if body else None
         finally:
             connection.close()
+
+    def send(self, request: bytes) -> tuple[int, dict[str, str], Any]:
+        """Send bytes as they are. Return what `ask` returns."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(request)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            return answer.status, dict(answer.getheaders()), json.loads(answer.read())
 
     def search(self, **parameters: str | int) -> tuple[int, Any]:
         http_status, _, value = self.ask(f"/search?{urlencode(parameters)}")
@@ -127,6 +137,9 @@ def test_many_questions_at_once_get_the_answers_of_one_at_a_time(server: Server)
         ("/search?q=" + "x" * 33_000, 400, "33,000 characters"),
         ("/search?q=login&repo=nowhere", 404, "nowhere"),
         ("/search?q=login&at=v9", 404, "v9"),
+        ("/search?q=login&at=v1%0aHEAD", 404, r"v1\nHEAD"),
+        ("/search?q=login&path=[z-a]", 400, "no glob"),
+        ("/search?q=login&path=" + "{" * 300, 400, "too many braces"),
         ("/", 404, "no such page"),
         ("/search/../status", 404, "no such page"),
     ],
@@ -135,7 +148,49 @@ def test_wrong_requests_are_told_what_is_wrong(server: Server, target: str, expe
     http_status, headers, value = server.ask(target)
     assert (http_status, headers["Content-Type"]) == (expected, "application/json")
     assert says in value["error"]
+    assert value["error"].isprintable()
     assert server.search(q=QUESTION)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected", "says"),
+    [
+        (b"POST /status HTTP/1.1\r\nContent-Length: 5000\r\n\r\n", 413, "Request Entity Too Large"),
+        (b"POST /status HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5000\r\n\r\n", 413, "Too Large"),
+        (b"POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 5000\r\n\r\n", 413, "Too Large"),
+        (b"GET /status HTTP/1.1\r\nX: " + b"y" * 400_000 + b"\r\n\r\n", 431, "Too Large"),
+        (b"GET /status HTTP/1.1\r\nno colon\r\n\r\n", 400, "Invalid header"),
+        (b"GET /status HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400, "Bad Request"),
+        (b"GET http://[/status HTTP/1.1\r\n\r\n", 400, "Invalid IPv6"),
+        (b"GET /status?q=\xc3\xa9 HTTP/1.1\r\n\r\n", 400, "Bad URI"),
+        (b"POST /status HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "not supported"),
+    ],
+    ids=["body", "announced body", "kept alive", "headers", "header", "length", "address", "letter", "encoding"],
+)
+def test_what_is_no_request_is_refused_as_json(server: Server, request_: bytes, expected: int, says: str) -> None:
+    http_status, headers, value = server.send(request_)
+    assert (http_status, headers["Content-Type"], headers["Connection"]) == (expected, "application/json", "close")
+    assert says in value["error"]
+
+
+def test_a_client_that_expects_to_go_on_is_answered_at_once(server: Server) -> None:
+    assert server.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\r\n")[0] == 200
+
+
+@pytest.mark.usefixtures("indexed")
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("path", "*" * 40 + "x", 200),
+        ("path", "*?" * 30 + "x", 200),
+        ("at", "HEAD^{/((a{1,255}){1,255}){1,255}}", 404),
+        ("at", ":/((a{1,255}){1,255}){1,255}", 404),
+    ],
+)
+def test_no_filter_keeps_the_server_busy(server: Server, name: str, value: str, expected: int) -> None:
+    started = time.monotonic()
+    assert server.search(q="login", **{name: value})[0] == expected
+    assert time.monotonic() - started < 5
 
 
 def test_other_methods_are_refused(server: Server) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from indexer import index, index_several
 from kuberian.errors import UsageError
+from kuberian.store import repositories, snapshots
+from kuberian.store.connection import transaction
+from kuberian.store.home import Home
+from kuberian.store.snapshots import SnapshotState
 from searcher import Searcher, when
 from tests.conftest import Run
 from tests.sdists import commit_all, git
@@ -114,3 +119,25 @@ def test_a_branch_that_moved_is_asked_as_it_is_now(repository: Path) -> None:
         assert searcher.search("added_later", at="main").results[0].path == "later.py"
         git(repository, "reset", "-q", "--hard", "HEAD~1")  # both commits are indexed; nothing is indexed now
         assert searcher.search("added_later", at="main").results == ()
+
+
+def test_more_revisions_than_a_command_line_holds_are_followed(repository: Path) -> None:
+    commits = "".join(
+        f"commit refs/heads/long\nmark :{number}\ncommitter T <t@example.org> {1_700_000_000 + number} +0000\n"
+        f"data 1\nx\n{'from refs/heads/main^0' if number == 1 else ''}\n"
+        for number in range(1, 45_001)
+    )
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=repository, input=commits.encode(), check=True)
+    git(repository, "tag", "v1", "long~44999")
+    index(repository, revision="v1", meaning=False)
+    revisions = git(repository, "rev-list", "long", "^v1").splitlines()
+    with Home.at().writer() as connection, transaction(connection):
+        known = repositories.at_folder(connection, repository)
+        assert known is not None
+        for revision in revisions:
+            snapshots.put(connection, known.id, SnapshotState(revision, True, revision, None, None))
+    found = when("password", k=1)
+    assert len(found.moments) == 45_000
+    life = found.lives[0]
+    assert (life.came.name, life.came.date) == ("v1", "2023-11-14T22:13:21+00:00")
+    assert found.moments[-1].date == "2023-11-15T10:43:20+00:00"

@@ -129,6 +129,37 @@ def test_what_a_sparse_checkout_leaves_out_is_counted_and_explained(repository: 
     assert index(repository).files_skipped == {"in .kuberianignore": 1}
 
 
+def test_search_finds_what_a_widened_sparse_checkout_brought(repository: Path, kuberian: Run) -> None:
+    git(repository, "sparse-checkout", "set", "--cone", "client")
+    index(repository)
+    assert unwatched(repository) == {"server"}
+    assert "server/auth.py" not in found("check a user's password")
+    git(repository, "sparse-checkout", "add", "server")
+    done = kuberian("search", "check a user's password", cwd=repository)
+    assert done.stdout.startswith("server/auth.py:")
+    assert unwatched(repository) == set()
+
+
+@pytest.mark.parametrize("staged", [True, False])
+def test_nothing_is_written_to_a_repository_with_a_sparse_index(repository: Path, kuberian: Run, staged: bool) -> None:
+    def objects() -> set[Path]:
+        return set((repository / ".git" / "objects").rglob("*"))
+
+    (repository / ".gitattributes").write_text("*.md linguist-vendored\n")
+    commit_all(repository)
+    git(repository, "sparse-checkout", "set", "--cone", "--sparse-index", "client")
+    if staged:
+        (repository / "client" / "new.go").write_text("package client\n\nfunc BrewCoffee() {}\n")
+        git(repository, "add", "--sparse", "client/new.go")
+    before = objects()
+    index(repository)
+    index(repository, revision="HEAD")
+    (repository / "client" / "new.go").write_text("package client\n\nfunc BakeBread() {}\n")
+    assert "client/new.go" in kuberian("search", "BakeBread", cwd=repository).stdout
+    assert kuberian("explain", str(repository / "client" / "new.go")).returncode == 0
+    assert objects() == before
+
+
 @pytest.mark.parametrize("place", [".kub", "server/.kub", "new/folder/.kub", "."])
 def test_a_home_inside_of_the_repository_is_not_indexed(repository: Path, place: str, kuberian: Run) -> None:
     home = repository / place

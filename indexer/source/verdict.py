@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from indexer.languages.table import BY_NAME
-from indexer.source.ignore import FILE_NAME, ignore_rules
+from indexer.source.ignore import FILE_NAME, IgnoreRules, ignore_rules
 from indexer.source.noise import labels, skip_by_name
 from indexer.source.reading import Reading
 from kuberian.git.attributes import ENCODING, LINGUIST, is_on
-from kuberian.git.repository import NOT_CHECKED_OUT, MissingObjectError, Repository, TreeFile, nothing
+from kuberian.git.listing import NOT_CHECKED_OUT, TreeFile, nothing
+from kuberian.git.repository import MissingObjectError, Repository
 from kuberian.language_names import language_named
 
 OVERSIZED = "oversized"
@@ -59,22 +60,36 @@ class Verdicts:
 
     def __init__(self, repository: Repository, commit: str | None, selection: Selection) -> None:
         self._repository, self._commit, self._max_bytes = repository, commit, selection.max_bytes
-        without = selection.without
-        self.files = repository.files(commit, without, selection.submodules)
-        by_path = {file.path: file for file in self.files}
+        self.files = repository.files(commit, selection.without, selection.submodules)
+        private = self._private_rules(self.files, selection.without) if commit is None else []
+        self._ignored = self._rules([*self.files, *private])
+        if commit is None and self._ignored.may_bring_back():
+            self._bring_back(selection.without, private)
+
+    def _bring_back(self, without: Callable[[str], bool], private: list[TreeFile]) -> None:
+        """Take in the files that git ignores and the rules bring back."""
+        files = self._repository.ignored_files(lambda path: not without(path) and self._ignored.brings_back(path))
+        inner = self._private_rules([*self.files, *private, *files], without)
+        self._ignored = self._rules([*self.files, *private, *files, *inner])
+        back = [file for file in files if self._ignored.brings_back(file.path)]
+        self.files = sorted([*self.files, *back], key=lambda file: file.path)
+
+    def _private_rules(self, beside: list[TreeFile], without: Callable[[str], bool]) -> list[TreeFile]:
+        """Return the .kuberianignore files that git ignores: they are heeded, and not indexed."""
+        return self._repository.ignored_named(FILE_NAME, beside, without)
+
+    def _rules(self, files: list[TreeFile]) -> IgnoreRules:
+        by_path = {file.path: file for file in files}
 
         def read(path: str) -> bytes | None:
             file = by_path[path]
             try:
-                content = None if file.skipped not in (None, NOT_CHECKED_OUT) else repository.read(file)
+                content = None if file.skipped not in (None, NOT_CHECKED_OUT) else self._repository.read(file)
             except MissingObjectError:
                 return None
             return content[0] if content else None
 
-        self._ignored = ignore_rules(list(by_path), read)
-        if commit is None and self._ignored.may_bring_back():
-            ignored = repository.ignored_files(lambda path: not without(path) and self._ignored.brings_back(path))
-            self.files = sorted([*self.files, *ignored], key=lambda file: file.path)
+        return ignore_rules(by_path, read)
 
     def reading(self, file: TreeFile) -> Reading:
         """Return how a file is read if it is read."""

@@ -8,6 +8,7 @@ even write, another repository than the user named.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kuberian.errors import RepositoryError
+from kuberian.git.apart import objects_apart, own_folder
 
 # What `git rev-parse --local-env-vars` prints (git 2.39 to 2.52), without GIT_CONFIG_COUNT: see `environment`.
 LOCAL_VARIABLES = frozenset(
@@ -63,6 +65,9 @@ _READ_ONLY = {
     "GIT_ALLOW_PROTOCOL": "",
     "GIT_NO_REPLACE_OBJECTS": "1",
 }
+
+# What git says where objects are missing or damaged: "bad object HEAD", "Could not read 4be8…", "bad tree object HEAD".
+_OBJECTS = re.compile(rb"\bobject\b|could not read [0-9a-f]{40}|unable to (?:read|unpack)", re.IGNORECASE)
 
 # A file system monitor is a program that the repository's configuration names, or a daemon that writes into the
 # repository.
@@ -134,10 +139,10 @@ class Git:
             raise self.refusal(errors)
         return output
 
-    def ask(self, *command: str) -> bytes | None:
+    def ask(self, *command: str, stdin: bytes = b"") -> bytes | None:
         """Return the output of a command, or None if git is missing or fails."""
         try:
-            return self.run(*command)
+            return self.run(*command, stdin=stdin)
         except RepositoryError:
             return None
 
@@ -159,6 +164,8 @@ class Git:
             variables["GIT_CEILING_DIRECTORIES"] = os.fspath(self.folder.parent)
         if self.index is not None:
             variables["GIT_INDEX_FILE"] = os.fspath(self.index)
+        if not self.bare and not self.above:
+            variables |= objects_apart(self.directory or own_folder(self.folder))
         return variables
 
     def refusal(self, errors: bytes) -> RepositoryError:
@@ -168,7 +175,8 @@ class Git:
                 f"git does not trust {self.folder}, as another user owns it: if you do, run "
                 f"`git config --global --add safe.directory {self.folder}`"
             )
-        return RepositoryError(f"git cannot read {self.folder}: {reason(errors)}")
+        advice = ": run `git fsck` in it, or clone it again" if _OBJECTS.search(errors) else ""
+        return RepositoryError(f"git cannot read {self.folder}: {reason(errors)}{advice}")
 
 
 def start(

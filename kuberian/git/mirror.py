@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import queue
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from pathlib import Path
 from kuberian.errors import HomeError, RepositoryError
 from kuberian.git.address import identity, mirror_paths, without_credentials
 from kuberian.git.command import Git, clean_environment, environment, reason, start
+from kuberian.git.mirror_lock import locked
 
 # Called with a phase, what is done and the total, as `indexer.report.Progress`.
 Progress = Callable[[str, int, int], None]
@@ -37,18 +39,18 @@ def fetch(
 ) -> Path:
     """Bring the clone of an address up to date, or make it, and return its folder below `mirrors`.
 
-    Raises RepositoryError if git cannot fetch it, or not within `budget` seconds. What was received until then is lost.
+    Raises RepositoryError if git cannot fetch it, or not within `budget` seconds. What was received until then is lost,
+    and nothing is left of a clone that is new.
     Raises HomeError if `mirrors` cannot be written or the clone is being fetched by another process and `wait` is
     false.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     limit = _Limit(address, budget)
     folder = place(mirrors, address)
     shown = without_credentials(address)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock"), timeout=-1 if wait else 0):
+        with locked(mirrors, folder, wait):
             if place(mirrors, address) == folder:  # else another address took it meanwhile
                 _update(folder, address, progress, limit)
                 return folder
@@ -103,15 +105,37 @@ class _Limit:
 
 
 def _update(folder: Path, address: str, progress: Progress | None, limit: _Limit) -> None:
-    branch, algorithm = _head_of(folder.parent, address, limit)
-    # No templates: their hooks would run at every fetch. A clone keeps the hash that it was made with.
-    new_format = ("--object-format=sha256",) if algorithm == "sha256" and not (folder / "HEAD").exists() else ()
-    _run(["git", "init", "--quiet", "--bare", "--template=", *new_format, folder.name], folder.parent)
     git = Git(folder, folder, bare=True)
-    _run(git.arguments("config", "remote.origin.url", without_credentials(address)), folder)
-    _fetch(git, address, progress, limit)
-    if branch:
-        _run(git.arguments("symbolic-ref", "HEAD", branch), folder)
+    _remove_stale_locks(folder)
+    is_new = not _has_refs(git)
+    try:
+        branch, algorithm = _head_of(folder.parent, address, limit)
+        # No templates: their hooks would run at every fetch. A clone keeps the hash that it was made with.
+        new_format = ("--object-format=sha256",) if algorithm == "sha256" and not (folder / "HEAD").exists() else ()
+        _run(["git", "init", "--quiet", "--bare", "--template=", *new_format, folder.name], folder.parent)
+        _run(git.arguments("config", "remote.origin.url", without_credentials(address)), folder)
+        _fetch(git, address, progress, limit)
+        if branch:
+            _run(git.arguments("symbolic-ref", "HEAD", branch), folder)
+        if is_new and not _has_refs(git):
+            raise RepositoryError(f"{without_credentials(address)} has no commits yet: push something to it first")
+    except BaseException:
+        if is_new:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _remove_stale_locks(folder: Path) -> None:
+    """Remove the lock files of a git that was killed. Nobody else works on the clone while its own lock is held."""
+    for file in [*folder.glob("*.lock"), *folder.glob("refs/**/*.lock")]:
+        file.unlink(missing_ok=True)
+
+
+def _has_refs(git: Git) -> bool:
+    """Tell whether a clone has branches or tags. One in which git finds no repository has none."""
+    if not (git.folder / "HEAD").is_file():
+        return False
+    return git.ask("for-each-ref", "--count=1") != b""
 
 
 def _head_of(folder: Path, address: str, limit: _Limit) -> tuple[str | None, str]:

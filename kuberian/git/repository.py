@@ -1,43 +1,29 @@
-"""What git says of a repository: its files in the working tree or at a revision, and their contents.
+"""A git repository: its revisions, its files with those of its submodules, and their contents.
 
-Git's own commands decide what is tracked, ignored and modified. Nothing here writes to the repository: `git status`
-may not even refresh git's index.
+Nothing here writes to the repository: `git status` may not even refresh git's index.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import Path
 
 from kuberian.errors import RepositoryError, UsageError
+from kuberian.git import listing
 from kuberian.git.address import without_credentials
+from kuberian.git.apart import common_folder
 from kuberian.git.attributes import FILE_NAME, Attributes, ask_attributes, attributes_by, is_converted
 from kuberian.git.command import Git
 from kuberian.git.discovery import discover
+from kuberian.git.listing import NOT_CHECKED_OUT, SUBMODULE, Listing, TreeFile, nothing
 from kuberian.git.objects import Objects, hash_of
-from kuberian.git.status import STATUS, Stamp, parse_status, stamps
+from kuberian.git.status import Stamp, stamps
 from kuberian.settings import expanded
-
-# Twice the longest step of the clock that gives files their time: it ticks every 1 to 10 ms.
-CLOCK_STEP_NS = 20_000_000
-
-_LINK, _SUBMODULE = "120000", "160000"
-
-
-@dataclass(frozen=True, slots=True)
-class TreeFile:
-    """A path in a snapshot. `oid` is None if git has not hashed the file on disk: it is modified or untracked."""
-
-    path: str  # relative to the root, '/' between folders, undecodable bytes as surrogate escapes
-    oid: str | None
-    skipped: str | None = None  # the reason, if it cannot be indexed whatever its content
-    on_disk: bool = True  # whether the file at its path may have its content
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +40,17 @@ class Revision:
     def of(cls, repository: Repository, name: str | None) -> Revision:
         """Return what a tag, branch or commit id names; without a name the working tree, or HEAD if there is none."""
         commit = repository.resolve(name or "HEAD") if name or repository.bare else None
+        if commit and not name and repository.has_files_beside():
+            warnings.warn(
+                f"git takes {repository.root} for bare, so its last commit is indexed, not the files in it: "
+                "if it is not, run `git config core.bare false` there",
+                stacklevel=3,
+            )
         return cls(commit, by_name=name is not None)
 
 
-# The reasons to skip a file that a sparse checkout left out, and a submodule.
-NOT_CHECKED_OUT = "not checked out"
-SUBMODULE = "submodule"
 # The reason to skip a file if the repository lacks its content: in a partial clone, in a copy without large files.
 MISSING_OBJECT = "missing object"
-
-
-def nothing(path: str) -> bool:
-    """Say no to every path."""
-    return False
 
 
 class MissingObjectError(RepositoryError):
@@ -90,7 +74,7 @@ class Repository:
             raise RepositoryError(f"{folder} cannot be read: {error.strerror}") from error
         discovered = discover(folder.resolve())
         self.bare = discovered.bare  # whether there is no working tree
-        # The folder itself for a bare repository, the top of the working tree otherwise.
+        # The top of the working tree. Without one, the folder whose `.git` the repository is, else its own folder.
         self.root = discovered.root
         self._algorithm = discovered.algorithm
         self._git = Git(discovered.root, discovered.directory, discovered.bare)
@@ -130,17 +114,47 @@ class Repository:
             return commit
         if revision == "HEAD":
             raise self.without_commits()
+        if not revision.startswith("-"):
+            self._check_object(revision)
         raise RepositoryError(f"{self.root} has no revision {revision!r}: name a tag, a branch or a commit")
 
     def without_commits(self) -> RepositoryError:
-        """Return the error for a repository in which nothing was committed yet."""
+        """Return the error for a repository in which nothing was committed yet, or whose commits git cannot read."""
+        try:
+            self._check_object("HEAD")
+        except RepositoryError as error:
+            return error
+        if self._git.ask("for-each-ref", "--count=1"):
+            return RepositoryError(f"{self.root} has no commits at its HEAD, {self.branch}: name a revision with --rev")
         return RepositoryError(f"{self.root} has no commits yet: commit something, then index it")
+
+    def has_files_beside(self) -> bool:
+        """Tell whether git takes the repository for bare although files were checked out beside its `.git`."""
+        directory = self._git.directory or self.root
+        return self.bare and directory != self.root and (directory / "index").exists()
+
+    def _check_object(self, name: str) -> None:
+        """Raise RepositoryError if a tag or branch of this name leads to an object that git cannot read."""
+        oid = self._line("rev-parse", "--verify", "--quiet", name)
+        # An id may be that of no object: git repeats it.
+        if oid and oid != name.lower() and self._git.ask("cat-file", "-e", f"{oid}^{{}}") is None:
+            raise RepositoryError(
+                f"git cannot read the commits of {self.root}: {name} is {oid}, which is missing or damaged: "
+                "run `git fsck` in it, or clone it again"
+            )
 
     def tags(self, pattern: str) -> list[str]:
         """Return the tags that match a glob and name commits, oldest first."""
-        command = ("for-each-ref", "--sort=creatordate", "--format=%(refname:strip=2)", "refs/tags")
-        tags = [tag for tag in os.fsdecode(self._git.run(*command)).split("\n") if fnmatchcase(tag, pattern)]
-        return [tag for tag in tags if tag and self._commit(f"refs/tags/{tag}")]
+        fields = "--format=%(refname:strip=2) %(objecttype) %(*objecttype)"
+        output = os.fsdecode(self._git.run("for-each-ref", "--sort=creatordate", fields, "refs/tags"))
+        tags = []
+        for line in output.split("\n")[:-1]:
+            tag, *kinds = line.split(" ")
+            # A tag may be of a tag: then git looks where that leads.
+            is_commit = "commit" in kinds or (kinds == ["tag", "tag"] and self._commit(f"refs/tags/{tag}"))
+            if is_commit and fnmatchcase(tag, pattern):
+                tags.append(tag)
+        return tags
 
     def _commit(self, name: str) -> str | None:
         return self._line("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
@@ -161,10 +175,11 @@ class Repository:
         Paths `without` says yes to are passed over. The files of checked-out `submodules` are below the submodule's
         path.
         """
-        self._attributes, self.dirty, self.unwatched, self._inside = {}, {}, {}, {}
-        listed = self._commit_files(commit) if commit else self._worktree_files(without)
+        self._attributes, self._inside = {}, {}
+        listed = listing.of_commit(self._git, commit) if commit else listing.of_worktree(self._git, without)
+        self.dirty, self.unwatched = listed.dirty, listed.unwatched
         files: list[TreeFile] = []
-        for file in listed:
+        for file in listed.files:
             if without(file.path):
                 continue
             if file.skipped == SUBMODULE and submodules(file.path) and (inner := self._submodule(file)):
@@ -178,12 +193,17 @@ class Repository:
 
     def ignored_files(self, wanted: Callable[[str], bool]) -> list[TreeFile]:
         """Return the `wanted` files of the working tree that git ignores, sorted by path."""
-        started = time.time_ns() - CLOCK_STEP_NS
-        paths = self._records("ls-files", "-z", "--others", "--ignored", "--exclude-standard")
-        files = [self._untracked(path) for path in paths if wanted(path)]
-        self.unwatched.update(stamps(self.root, [file.path for file in files if not file.skipped], started))
+        files = self._noted(listing.of_ignored(self._git, wanted))
         self._note_attributes(files, None)
         return sorted(files, key=lambda file: file.path)
+
+    def ignored_named(self, name: str, beside: list[TreeFile], without: Callable[[str], bool]) -> list[TreeFile]:
+        """Return the files of the working tree with a name that lie beside listed ones, and that git ignores."""
+        return self._noted(listing.named(self.root, name, beside, without))
+
+    def _noted(self, listed: Listing) -> list[TreeFile]:
+        self.unwatched.update(listed.unwatched)
+        return listed.files
 
     def read(self, file: TreeFile) -> tuple[bytes, str] | None:
         """Return a file's content and that content's object id, or None if it is gone or no regular file any more.
@@ -232,42 +252,6 @@ class Repository:
         fields = [os.fsdecode(field) for field in output.split(b"\0")]
         return f"{fields[0]}:{fields[1]}: {fields[2]}" if len(fields) > 3 and not fields[2].startswith("!") else None
 
-    def _worktree_files(self, without: Callable[[str], bool]) -> Iterator[TreeFile]:
-        started = time.time_ns() - CLOCK_STEP_NS
-        modified, deleted, untracked = self._changes(without)
-        listed = set()
-        unwatched = []
-        for entry in self._records("ls-files", "-z", "--stage", "-v"):
-            head, path = entry.split("\t", 1)
-            tag, mode, oid, stage = head.split(" ")
-            if path in listed:  # the other sides of a conflict
-                continue
-            listed.add(path)
-            if (tag == "S" or tag.islower()) and mode != _SUBMODULE:  # git does not look at the disk
-                if self._is_there(path):
-                    unwatched.append(path)
-                    yield self._on_disk(path)
-                else:
-                    yield TreeFile(path, oid, NOT_CHECKED_OUT, on_disk=False)
-            elif path in deleted or (path in modified and not os.path.lexists(self.root / path)):
-                continue
-            elif path in modified or stage != "0":
-                yield self._on_disk(path)
-            else:
-                yield TreeFile(path, oid, _skip_by_mode(mode))
-        for path in untracked:
-            if path not in listed:
-                yield self._untracked(path)
-        self.unwatched.update(stamps(self.root, [path for path in unwatched if not without(path)], started))
-
-    def _untracked(self, path: str) -> TreeFile:
-        return TreeFile(path.rstrip("/"), None, "nested repository") if path.endswith("/") else self._on_disk(path)
-
-    def _is_there(self, path: str) -> bool:
-        """Tell whether a path is on disk, and not through a folder that became a symbolic link."""
-        full = self.root / path
-        return os.path.lexists(full) and full.parent.resolve() == full.parent
-
     def _as_on_disk(self, file: TreeFile) -> TreeFile:
         """Return a file with what is on disk as its content, where git converts it on the way there."""
         is_plain = file.oid is not None and file.skipped is None and file.path not in self._inside
@@ -276,7 +260,7 @@ class Repository:
     def _note_attributes(self, files: list[TreeFile], commit: str | None) -> None:
         own = [file for file in files if file.path not in self._inside]
         rules = [file for file in own if file.path.rpartition("/")[2] == FILE_NAME]
-        if rules or (self._common / "info" / "attributes").exists():
+        if rules or (common_folder(self._git.directory or self.root) / "info" / "attributes").exists():
             # Those that git would read from objects. A partial clone may lack them: then git would fetch, or give up.
             unseen = [file for file in rules if commit or file.skipped == NOT_CHECKED_OUT]
             known = {
@@ -292,26 +276,17 @@ class Repository:
             else:
                 self._attributes.update(ask_attributes(self._git, paths))
 
-    @property
-    def _common(self) -> Path:
-        """The folder that linked worktrees share."""
-        directory = self._git.directory or self.root
-        try:
-            return directory / (directory / "commondir").read_text(encoding="utf-8").strip()
-        except (OSError, ValueError):
-            return directory
-
     def _submodule(self, file: TreeFile) -> Repository | None:
         """Return the repository of a submodule, or None if it is not checked out."""
         folder = self.root / file.path
-        if self.bare or not (folder / ".git").exists() or not self._is_there(file.path):
+        if self.bare or not (folder / ".git").exists() or not listing.is_there(self.root, file.path):
             return None
         try:
             inner = Repository(folder)
         except RepositoryError:
             return None
         self._submodules.append(inner)
-        return inner if inner.root == folder else None
+        return inner if inner.root == folder and not inner.bare else None
 
     def _files_inside(
         self,
@@ -328,7 +303,7 @@ class Repository:
         prefix = submodule.path + "/"
         listed = inner.files(at, lambda path: without(prefix + path), lambda path: submodules(prefix + path))
         if at is None:
-            started = time.time_ns() - CLOCK_STEP_NS
+            started = listing.clock()
             shown = [file.path for file in listed if not file.skipped]
             for path, stamp in {**stamps(inner.root, shown, started), **inner.unwatched}.items():
                 self.unwatched[prefix + path] = stamp
@@ -338,33 +313,6 @@ class Repository:
             self._inside[outer.path] = inner, file
             files.append(outer)
         return files
-
-    def _commit_files(self, commit: str) -> Iterator[TreeFile]:
-        for entry in self._records("ls-tree", "-r", "-z", "--full-tree", commit):
-            head, path = entry.split("\t", 1)
-            mode, _, oid = head.split(" ")
-            yield TreeFile(path, oid, _skip_by_mode(mode), on_disk=False)
-
-    def _changes(self, without: Callable[[str], bool]) -> tuple[set[str], set[str], list[str]]:
-        """Return the tracked paths whose content on disk is not the index's, those deleted on disk, and the untracked.
-
-        A path may be deleted and still lead to a file: through a folder that became a symbolic link.
-        """
-        started = time.time_ns() - CLOCK_STEP_NS
-        entries = [entry for entry in parse_status(self._git.run(*STATUS)).entries if not without(entry.path)]
-        self.dirty = stamps(self.root, [entry.path for entry in entries], started)
-        modified = {entry.path for entry in entries if entry.tracked and entry.state[1] != "."}
-        deleted = {entry.path for entry in entries if entry.is_deleted}
-        return modified, deleted, [entry.path for entry in entries if not entry.tracked]
-
-    def _on_disk(self, path: str) -> TreeFile:
-        try:
-            mode = (self.root / path).lstat().st_mode
-        except OSError:
-            return TreeFile(path, None, "unreadable")
-        if stat.S_ISREG(mode):
-            return TreeFile(path, None)
-        return TreeFile(path, None, "symbolic link" if stat.S_ISLNK(mode) else "not a regular file")
 
     def _from_disk(self, path: str) -> bytes | None:
         full = self.root / path
@@ -383,10 +331,3 @@ class Repository:
         if data is None:
             raise MissingObjectError(f"{self.root} lacks the object {oid}: run `git fsck` in it")
         return data
-
-    def _records(self, *command: str) -> Iterator[str]:
-        return (os.fsdecode(record) for record in self._git.run(*command).split(b"\0") if record)
-
-
-def _skip_by_mode(mode: str) -> str | None:
-    return {_LINK: "symbolic link", _SUBMODULE: SUBMODULE}.get(mode)

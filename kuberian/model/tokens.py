@@ -16,7 +16,8 @@ class Tokens:
     def __init__(self, path: Path, vocabulary: int, max_tokens: int) -> None:
         """Load the file; raises CheckpointError if it is damaged or has ids beyond the vocabulary of the model."""
         try:
-            self._tokenizer = Tokenizer.from_file(str(path))
+            # Not `from_file`: a folder's name need not be UTF-8, and Rust takes no other.
+            self._tokenizer = Tokenizer.from_buffer(path.read_bytes())
         except Exception as error:  # the Rust side raises bare Exception
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise CheckpointError(f"{path} is damaged: {reason}; get the checkpoint again") from error

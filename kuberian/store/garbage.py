@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kuberian.git.mirror_lock import remove_empty
 from kuberian.store import blobs, fulltext, models, paths, repositories
 from kuberian.store.connection import give_room_back, transaction
 from kuberian.store.folder import HomeFolder
@@ -38,6 +39,7 @@ def forget_repository(connection: sqlite3.Connection, home: HomeFolder, reposito
         repositories.remove(connection, repository.id)
     if home.is_mirror(repository.root):
         _delete(repository.root)
+        remove_empty(repository.root.parent, home.mirrors)
     return collect_garbage(connection, home)
 
 

@@ -16,6 +16,10 @@ from kuberian.store.columns import from_column, to_column
 _COLUMNS = "SELECT id, name, path, remote FROM repositories"
 
 
+# No system opens a longer path. To resolve one takes time that grows with the square of its length.
+LONGEST_PATH = 4096
+
+
 @dataclass(frozen=True, slots=True)
 class KnownRepository:
     """A repository of the home."""
@@ -108,7 +112,7 @@ def _known(rows: Iterable[tuple[int, str, str | bytes, str | None]]) -> list[Kno
 
 
 def _by_folder(connection: sqlite3.Connection, name: str) -> list[KnownRepository]:
-    if not name:
+    if not name or len(name) > LONGEST_PATH:
         return []
     try:
         folder = Path(name).expanduser().resolve()

@@ -6,14 +6,14 @@
     GET /readyz                   200 once something is indexed, 503 before
 
 Every answer is JSON. An error is {"error": one line} with status 400 for wrong usage, 404 for what is not indexed or
-does not exist, 405 for other methods than GET and HEAD, 421 for a foreign host's name, 503 while the home is at fault,
-500 for a mistake of ours, which the log shows.
+does not exist, 405 for other methods than GET and HEAD, 413 for a body of a kilobyte or more, 421 for a foreign host's
+name, 431 for headers that are too large, 501 for a transfer encoding other than chunked, 503 while the home is at
+fault, 500 for a mistake of ours, which the log shows.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import json
 import logging
 import signal
 import threading
@@ -30,6 +30,7 @@ from kuberian.errors import KuberianError, RepositoryError, UsageError
 from kuberian.store.home import Home
 from kuberian.store.status import status
 from searcher.searcher import Searcher
+from searcher.serving import answers
 
 # The parameters of the URL, and their names in Searcher.search.
 PARAMETERS = {"q": "question", "k": "k", "repo": "repository", "lang": "language", "path": "path", "at": "at"}
@@ -79,29 +80,19 @@ class Application:
         """Answer one request (PEP 3333)."""
         headers: tuple[tuple[str, str], ...] = ()
         try:
-            http_status, value = HTTPStatus.OK, self._answer(environment)
+            http_status, body = HTTPStatus.OK, answers.body(self._answer(environment))
         except _HttpError as error:
-            http_status, value, headers = error.status, {"error": str(error)}, error.headers
+            http_status, body, headers = error.status, answers.error_body(str(error)), error.headers
         except UsageError as error:
-            http_status, value = HTTPStatus.BAD_REQUEST, {"error": str(error)}
+            http_status, body = HTTPStatus.BAD_REQUEST, answers.error_body(str(error))
         except RepositoryError as error:
-            http_status, value = HTTPStatus.NOT_FOUND, {"error": str(error)}
+            http_status, body = HTTPStatus.NOT_FOUND, answers.error_body(str(error))
         except KuberianError as error:
-            http_status, value = HTTPStatus.SERVICE_UNAVAILABLE, {"error": str(error)}
+            http_status, body = HTTPStatus.SERVICE_UNAVAILABLE, answers.error_body(str(error))
         except Exception as error:
             _log.exception("internal error")
-            http_status, value = HTTPStatus.INTERNAL_SERVER_ERROR, {"error": f"internal error: {error!r}"}
-        body = json.dumps(value).encode("ascii") + b"\n"
-        start_response(
-            f"{http_status.value} {http_status.phrase}",
-            [
-                ("Content-Type", "application/json"),
-                ("Content-Length", str(len(body))),
-                ("Cache-Control", "no-store"),
-                ("X-Content-Type-Options", "nosniff"),
-                *headers,
-            ],
-        )
+            http_status, body = HTTPStatus.INTERNAL_SERVER_ERROR, answers.error_body(f"internal error: {error!r}")
+        start_response(f"{http_status.value} {http_status.phrase}", [*answers.headers(body), *headers])
         return [] if environment["REQUEST_METHOD"] == "HEAD" else [body]
 
     def warm(self) -> None:
@@ -158,11 +149,14 @@ def serve(home: str | PathLike[str] | None = None, host: str = "127.0.0.1", port
     `ready` is called with the address as soon as requests are accepted. Port 0 takes a free one. Raises UsageError if
     the address cannot be used.
     """
-    import waitress
+    import waitress.server
+
+    from searcher.serving.refusals import Channel
 
     if not 0 <= port <= 65535:
         raise UsageError(f"the port must be from 0 to 65535, not {port}")
     application = Application(home, local_only=_is_local(host))
+    waitress.server.TcpWSGIServer.channel_class = Channel
     try:
         server = waitress.create_server(
             application,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +52,14 @@ def test_a_copy_of_the_bundled_checkpoint_gives_the_same_vectors_and_fingerprint
     (copy / "fingerprint").write_text("something stale\n")
     np.testing.assert_array_equal(Encoder(copy).encode(TEXTS), Encoder().encode(TEXTS))
     assert Encoder(copy).fingerprint == Encoder().fingerprint
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode there")
+def test_a_checkpoint_runs_whatever_bytes_its_folders_name_has(checkpoint: Path) -> None:
+    before, fingerprint = Encoder(checkpoint).encode(TEXTS), Encoder(checkpoint).fingerprint
+    moved = checkpoint.rename(checkpoint.parent / os.fsdecode(b"mod\xe8le"))
+    np.testing.assert_array_equal(Encoder(moved).encode(TEXTS), before)
+    assert Encoder(moved).fingerprint == fingerprint
 
 
 def test_another_bert_runs_with_its_own_sizes(checkpoint: Path) -> None:
