@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
-from kuberian.errors import CheckpointError, EngineError, HomeError, RepositoryError, UsageError
+from kuberian.errors import CheckpointError, EngineError, RepositoryError, UsageError
 from kuberian.model.encoder import Encoder
 from kuberian.store import blobs, chunks, models
 from kuberian.store.arrays import Floats
@@ -29,9 +29,6 @@ from searcher.ranking import Ranked, Weights, fitted, rank
 from searcher.readers import Reader, Readers
 from searcher.results import Result, SearchResults
 from searcher.scope import TEXT, Filters, Scope, ScopeKey, chosen_snapshots, scope
-
-# How often a question is asked again, if the home was replaced while it was answered.
-ASKED_AGAIN = 2
 
 # More results than anyone reads: ranking has put hundreds of chunks in order by then.
 MOST_RESULTS = 200
@@ -67,7 +64,7 @@ class Searcher:
     def __init__(self, home: str | os.PathLike[str] | None = None, weights: Weights | None = None) -> None:
         self._home = Home.at(home)
         self._weights = weights or fitted()
-        self._readers = Readers(self._home)
+        self._readers = self._home.asked(lambda: Readers(self._home))
         self._memory = Memory(self._home)
         self._stems: dict[str, tuple[str, ...]] = {}
         self._encoders: dict[tuple[str | None, str, str], Encoder] = {}
@@ -110,19 +107,7 @@ class Searcher:
         if not 1 <= k <= MOST_RESULTS:
             raise UsageError(f"-k must be from 1 to {MOST_RESULTS}, not {k}")
         filters = Filters(repository, language, path, at)
-        for _ in range(ASKED_AGAIN):
-            with self._readers.lend() as reader:
-                try:
-                    answer = self._answer(reader, parsed, k, filters)
-                except (sqlite3.DatabaseError, HomeError):
-                    if not reader.is_of_the_past():
-                        raise
-                    continue
-                if not self._home.may_write() and reader.is_of_the_past():
-                    continue  # it may have been written while it was read
-                return answer
-        with self._readers.lend() as reader:
-            return self._answer(reader, parsed, k, filters)
+        return self._home.asked(lambda: self._search(parsed, k, filters))
 
     def candidates(
         self,
@@ -145,6 +130,14 @@ class Searcher:
     def embed(self, view: View, text: str) -> dict[int, Floats]:
         """Return the vector [dimension] of a text under each model of a view, by model."""
         return {model_id: self._encoder(view, model_id).encode([text])[0] for model_id in view.scope.models}
+
+    def _search(self, question: Question, k: int, filters: Filters) -> SearchResults:
+        with self._readers.lend() as reader:
+            answer = self._answer(reader, question, k, filters)
+            if self._home.may_write() or not reader.is_of_the_past():
+                return answer
+        with self._readers.lend() as reader:  # it may have been written while it was read
+            return self._answer(reader, question, k, filters)
 
     def _answer(self, reader: Reader, question: Question, k: int, filters: Filters) -> SearchResults:
         with reader.one_state() as state:

@@ -285,7 +285,7 @@ def in_this_process(call: Call, place: Place) -> Ended:
         mock.patch.dict(os.environ, variables, clear=True),
         mock.patch.object(sys, "argv", ["kuberian", *map(place.filled, call.arguments)]),
         mock.patch.object(sys, "stdout", io.TextIOWrapper(output, encoding, "strict")),
-        mock.patch.object(sys, "stderr", io.TextIOWrapper(errors, encoding, "backslashreplace")),
+        mock.patch.object(sys, "stderr", io.TextIOWrapper(errors, encoding, "backslashreplace", line_buffering=True)),
         mock.patch("waitress.create_server", _server_that_ends_at_once),
     ):
         try:

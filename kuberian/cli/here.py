@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,14 +37,11 @@ def require_index(home: str | None) -> None:
     """Raise HomeError if nothing is indexed in the home: then no answer means anything."""
     from kuberian.settings import enclosing_repository
     from kuberian.store import snapshots
-    from kuberian.store.connection import database_errors
     from kuberian.store.home import Home
 
     opened = Home.at(home)
-    if not opened.is_new():
-        with closing(opened.reader()) as connection, database_errors(opened):
-            if snapshots.all_of(connection):
-                return
+    if not opened.is_new() and opened.read(snapshots.all_of):
+        return
     inside = enclosing_repository() is not None
     how = "`kuberian index .` first, or search with --index" if inside else "`kuberian index PATH` first"
     raise HomeError(f"nothing is indexed in {opened.folder} yet: run {how}")
@@ -63,7 +60,6 @@ def indexed(home: str | None) -> Iterator[None]:
 def repository_here(home: str | None) -> Here:
     """Return the indexed repository that the user is in, if there is one."""
     from kuberian.settings import enclosing_repository
-    from kuberian.store.connection import database_errors
     from kuberian.store.home import Home
     from kuberian.store.repositories import at_folder
 
@@ -71,8 +67,7 @@ def repository_here(home: str | None) -> Here:
     if root is None:
         return Here(None)
     opened = Home.at(home)
-    with closing(opened.reader()) as connection, database_errors(opened):
-        repository = at_folder(connection, root)
+    repository = opened.read(lambda connection: at_folder(connection, root))
     if repository is None:
         return Here(None, "this repository is not indexed: `kuberian index .`, or use --index; searching the others")
     return Here(repository.path)
@@ -88,10 +83,8 @@ def index_words(repo: str | None, home: str | None) -> None:
     if folder is None:
         raise UsageError("--index indexes the repository that you are in, and this is none: go there, or give --repo")
     opened = Home.at(home)
-    if not opened.is_new():
-        with closing(opened.reader()) as connection:
-            if find_all(connection, str(folder)):
-                return
+    if not opened.is_new() and opened.read(lambda connection: find_all(connection, str(folder))):
+        return
     from indexer import index as run
 
     with shown_progress() as progress:

@@ -6,9 +6,10 @@ import os
 import sqlite3
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from kuberian.errors import HomeError
 from kuberian.settings import home_folder
@@ -32,6 +33,13 @@ CRC_BYTES_A_SECOND = 1e9
 CRC_SECONDS = 0.25
 CRC_SHARE = 0.1
 
+# How often a question is asked again of a home that changes, and how long to wait after an error, before the file that
+# was read is looked at again: whoever replaces a home deletes the log before the database.
+ASKED_AGAIN = 3
+SETTLED_SECONDS = 0.05
+
+_Answer = TypeVar("_Answer")
+
 
 @dataclass(frozen=True)
 class Home(HomeFolder):
@@ -44,10 +52,7 @@ class Home(HomeFolder):
 
     def is_new(self) -> bool:
         """Tell whether nothing was ever indexed here: there is no database, or its tables were not finished."""
-        if not self.database.exists():
-            return True
-        with database_errors(self), closing(open_reader(self)) as connection:
-            return check_version(self, connection) == 0
+        return self.asked(self._is_new)
 
     def reader(self) -> sqlite3.Connection:
         """Open the database for reading. Searches and an index run do not wait for each other.
@@ -73,6 +78,25 @@ class Home(HomeFolder):
                 raise
             return connection
 
+    def asked(self, ask: Callable[[], _Answer]) -> _Answer:
+        """Return what `ask` reads from the home. If the home was replaced meanwhile, ask again before an error counts.
+
+        Files that are copied or deleted one after the other are no home in between.
+        """
+        for _ in range(ASKED_AGAIN):
+            before = self.state()
+            try:
+                return ask()
+            except (HomeError, sqlite3.DatabaseError):
+                time.sleep(SETTLED_SECONDS)
+                if self.state() == before:
+                    raise
+        return ask()
+
+    def read(self, ask: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
+        """Return what `ask` reads, through a connection of its own. Raises HomeError as `reader` does."""
+        return self.asked(lambda: self._read(ask))
+
     @contextmanager
     def writer(self, wait: bool = False) -> Iterator[sqlite3.Connection]:
         """Hold the home for writing, one process at a time. Makes the folder, and brings the tables up to date.
@@ -96,6 +120,16 @@ class Home(HomeFolder):
             finally:
                 connection.close()
             self._note_checksums(time.monotonic() - started)
+
+    def _is_new(self) -> bool:
+        if not self.database.exists():
+            return True
+        with database_errors(self), closing(open_reader(self)) as connection:
+            return check_version(self, connection) == 0
+
+    def _read(self, ask: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
+        with closing(self.reader()) as connection, database_errors(self):
+            return ask(connection)
 
     def _migrate(self) -> None:
         """Bring the tables up to date, made if there are none."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from kuberian.store import models, snapshots
-from kuberian.store.connection import database_errors, one_state
+from kuberian.store.connection import one_state
 from kuberian.store.folder import HomeFolder, bytes_on_disk
 from kuberian.store.home import Home
 from kuberian.store.snapshots import Snapshot
@@ -53,16 +52,17 @@ class HomeStatus:
 
 def status(home: Home) -> HomeStatus:
     """Describe a home. If nothing is indexed yet, it has no snapshots. Raises HomeError if it is damaged."""
-    described = []
-    if not home.is_new():
-        with closing(home.reader()) as connection, database_errors(home), one_state(connection):
-            described = [_status_of(connection, home, snapshot) for snapshot in snapshots.all_of(connection)]
     return HomeStatus(
         home=str(home.folder),
-        snapshots=described,
+        snapshots=[] if home.is_new() else home.read(lambda connection: _described(connection, home)),
         database_bytes=bytes_on_disk(home.database_files()),
         vectors_bytes=bytes_on_disk(home.vector_files()),
     )
+
+
+def _described(connection: sqlite3.Connection, home: HomeFolder) -> list[SnapshotStatus]:
+    with one_state(connection):
+        return [_status_of(connection, home, snapshot) for snapshot in snapshots.all_of(connection)]
 
 
 def _status_of(connection: sqlite3.Connection, home: HomeFolder, snapshot: Snapshot) -> SnapshotStatus:

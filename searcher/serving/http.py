@@ -131,7 +131,7 @@ class Application:
         return {"status": "ok", "version": __version__}
 
     def _readyz(self, _: dict[str, str]) -> object:
-        self._home.reader().close()
+        self._home.read(lambda _: None)
         return {"status": "ready", "version": __version__}
 
     def _opened(self) -> Searcher:
