@@ -79,6 +79,7 @@ class Askers:
     def __init__(self, served: Served, home: Path) -> None:
         self.served, self.home = served, home
         self.asked = 0
+        self.action = ""  # what is done to the home meanwhile
         self.faults: list[object] = []
         self._done = threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(which,)) for which in range(3)]
@@ -108,7 +109,7 @@ class Askers:
                 wrong = status not in (200, 503) or (status == 503 and "nothing is indexed" not in str(answer))
             self.asked += 1
             if wrong:
-                self.faults.append(answer)
+                self.faults.append((self.action, answer))
 
 
 def soak(served: Served, repository: Path, home: Path, model: Path, runs: int, seed: int) -> dict[str, int]:
@@ -122,6 +123,7 @@ def soak(served: Served, repository: Path, home: Path, model: Path, runs: int, s
         for number in range(runs):
             name = f"added_number_{number}"
             action = choose.choice(["add"] * 6 + ["remove", "forget", "gc", "delete", "replace", "overwrite"])
+            askers.action = f"{action} {number}"
             if action == "remove":
                 for file in repository.glob("added*.py"):
                     file.unlink()

@@ -33,10 +33,10 @@ CRC_BYTES_A_SECOND = 1e9
 CRC_SECONDS = 0.25
 CRC_SHARE = 0.1
 
-# How often a question is asked again of a home that changes, and how long to wait after an error, before the file that
-# was read is looked at again: whoever replaces a home deletes the log before the database.
-ASKED_AGAIN = 3
-SETTLED_SECONDS = 0.05
+# How long a question is asked again of a home that keeps changing, and how long to wait after an error, before the file
+# that was read is looked at again: whoever replaces a home deletes the log before the database.
+ASKED_AGAIN_SECONDS = 5.0
+SETTLED_SECONDS = 0.1
 
 _Answer = TypeVar("_Answer")
 
@@ -83,15 +83,15 @@ class Home(HomeFolder):
 
         Files that are copied or deleted one after the other are no home in between.
         """
-        for _ in range(ASKED_AGAIN):
+        until = time.monotonic() + ASKED_AGAIN_SECONDS
+        while True:
             before = self.state()
             try:
                 return ask()
             except (HomeError, sqlite3.DatabaseError):
                 time.sleep(SETTLED_SECONDS)
-                if self.state() == before:
+                if self.state() == before or time.monotonic() > until:
                     raise
-        return ask()
 
     def read(self, ask: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
         """Return what `ask` reads, through a connection of its own. Raises HomeError as `reader` does."""
