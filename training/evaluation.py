@@ -132,7 +132,7 @@ class Evaluation:
             for question in each["questions"]:
                 order = np.argsort(-(mine @ questions[question_at]), kind="stable")[:FIRST].tolist()
                 question_at += 1
-                scores.append(_measure(order, question["answers"]))
+                scores.append(measure(order, question["answers"]))
             measures.setdefault(each["set"], {}).setdefault(each["group"], []).append(np.mean(scores, axis=0))
         result: dict[str, Any] = {}
         for name, groups in measures.items():
@@ -143,7 +143,8 @@ class Evaluation:
         return result
 
 
-def _measure(order: list[int], answers: list[list[int]]) -> list[float]:
+def measure(order: list[int], answers: list[list[int]]) -> list[float]:
+    """Return reciprocal rank, first place, recall and NDCG at 10 of an order of passages."""
     ranks = sorted(
         rank
         for rank in (next((at for at, one in enumerate(order, 1) if one in answer), 0) for answer in answers)
