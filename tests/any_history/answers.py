@@ -70,13 +70,14 @@ def answers(home: Path, searcher: Searcher, root: Path, revision: str | None) ->
         ).fetchall()
     connection.close()
     chunks.sort(key=lambda row: (from_column(row[0]), *row[1:3], repr(row[3:-1])))
+    vectors = np.frombuffer(b"".join(row[-1] for row in chunks), "<f2").astype(np.float32)
     found: list[tuple[Result, ...]] = []
     if root.exists():  # else a search says that the repository is gone
         found = [searcher.search(each, 200, str(root), at=revision).results for each in QUESTIONS]
     return Answers(
         {from_column(path): tuple(rest) for path, *rest in files},
         [row[:-1] for row in chunks],
-        np.frombuffer(b"".join(row[-1] for row in chunks), "<f2").astype(np.float32).reshape(len(chunks), -1),
+        vectors.reshape(len(chunks), -1 if chunks else 0),
         found,
     )
 
