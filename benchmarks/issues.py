@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.corpus import PROJECTS, Project, bare_clone
+from benchmarks.cpu import cpu
 from benchmarks.issue_answers import NO_CODE, Answer, Change, answer, bare, changes, is_code
 from benchmarks.issue_messages import Message, clean
 from benchmarks.retrieval import K, index_all, mean_over_repositories
@@ -263,15 +263,6 @@ def _row(questions: Sequence[Question], scored: Scored) -> str:
 def print_seconds(seconds: Sequence[float]) -> None:
     cut = statistics.quantiles(seconds, n=20)
     print(f"a question: {statistics.median(seconds):.2f} s in the middle, {cut[-1]:.2f} s for 19 of 20, on {cpu()}")
-
-
-def cpu() -> str:
-    """Return what the processor calls itself, and which of the instructions it has that int8 wants."""
-    told = Path("/proc/cpuinfo")
-    text = told.read_text() if told.exists() else ""
-    model = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
-    has = [name for name in ("avx2", "avx512f", "avx512_vnni", "amx_int8") if re.search(rf"\b{name}\b", text)]
-    return f"{model[1] if model else platform.processor()} ({', '.join(has)})"
 
 
 def print_changes(questions: Sequence[Question], before: Scored, now: Scored) -> None:

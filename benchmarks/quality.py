@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import names, retrieval, unanswerable
+from benchmarks.cpu import cpu
 from benchmarks.names import ASKINGS
 from benchmarks.unanswerable import SORTS
 from indexer import index
@@ -274,17 +274,6 @@ def print_changes(asked: Sequence[Query], before: Mapping[str, Answer], now: Map
     ranks = [(before[id_]["named"] or K + 1, now[id_]["named"] or K + 1) for id_ in both]
     better, worse = sum(new < old for old, new in ranks), sum(new > old for old, new in ranks)
     print(f"functions: {better} better, {worse} worse, {len(ranks) - better - worse} as before")
-
-
-def cpu() -> str:
-    """Return the name of the CPU, its cores, and what it has for fast products: times are to be compared with it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().split("\n") if info.exists() else []
-    fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    fields = {name.strip(): value.strip() for name, value in fields.items()}
-    wanted = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8")
-    flags = [flag for flag in wanted if flag in fields.get("flags", "").split()]
-    return f"{fields.get('model name', 'unknown CPU')}, {os.cpu_count()} cores, {' '.join(flags)}"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import lzma
-import os
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,11 +22,11 @@ from benchmarks.issue_answers import Change, bare, changes, is_code
 from benchmarks.issue_messages import Message, clean
 from indexer.chunking.chunk import Chunk
 from indexer.chunking.cutting import cut_file
-from indexer.meaning.passages import outline_passage, passage, path_passage
+from indexer.meaning.passages import passage
 from kuberian.errors import KuberianError
 from kuberian.git.command import Git
 from kuberian.store.texts import lines_of, slice_lines
-from training.mine import MOST_CHARACTERS, passage_without_blank_lines
+from training.mine import MOST_CHARACTERS, passage_without_blank_lines, record
 
 # Newest commits to look at, and the shortest message that asks for something.
 WINDOW = 3000
@@ -90,24 +89,17 @@ def changed_files(git: Git, name: str, commit: str, parent: str, message: Messag
         chunks = [chunk for chunk in cut.chunks if chunk.symbol and _changes(change, chunk)]
         if not 1 <= len(chunks) <= MOST_CHUNKS:
             continue
-        names = (item.name for chunk in cut.chunks for item in chunk.names if item.kind != "export")
-        yield {
-            "repository": name,
-            "language": cut.language,
-            "path": path_passage(os.fspath(change.path)),
-            "outline": outline_passage(names)[:MOST_CHARACTERS],
-            "head": None,
-            "chunks": [
-                {
-                    "question": message.text[:MOST_MESSAGE],
-                    "name": "",
-                    "leaf": "",
-                    "full": passage(chunk, slice_lines(lines, chunk.start_line, chunk.end_line))[:MOST_CHARACTERS],
-                    "bare": passage_without_blank_lines(chunk, without),
-                }
-                for chunk in chunks
-            ],
-        }
+        asked = [
+            {
+                "question": message.text[:MOST_MESSAGE],
+                "name": "",
+                "leaf": "",
+                "full": passage(chunk, slice_lines(lines, chunk.start_line, chunk.end_line))[:MOST_CHARACTERS],
+                "bare": passage_without_blank_lines(chunk, without),
+            }
+            for chunk in chunks
+        ]
+        yield record(name, change.path, cut, None, asked)
 
 
 def _changes(change: Change, chunk: Chunk) -> bool:

@@ -114,17 +114,22 @@ def files(folder: Path, name: str, seconds: float) -> Iterator[dict[str, Any]]:
             if not found:
                 continue
             documents += is_document
-            names = (item.name for chunk in cut.chunks for item in chunk.names if item.kind != "export")
-            yield {
-                "repository": name,
-                "language": cut.language,
-                "path": path_passage(file.path),
-                "outline": outline_passage(names)[:MOST_CHARACTERS],
-                "head": None if is_document else head_sentence(cut.text),
-                "chunks": found,
-            }
+            yield record(name, file.path, cut, None if is_document else head_sentence(cut.text), found)
     finally:
         repository.close()
+
+
+def record(repository: str, path: str, cut: CutFile, head: str | None, chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a line of a mined file: what a file is called, what it defines, and what there is to learn from it."""
+    names = (item.name for chunk in cut.chunks for item in chunk.names if item.kind != "export")
+    return {
+        "repository": repository,
+        "language": cut.language,
+        "path": path_passage(path),
+        "outline": outline_passage(names)[:MOST_CHARACTERS],
+        "head": head,
+        "chunks": chunks,
+    }
 
 
 def _sections(cut: CutFile) -> Iterator[dict[str, Any]]:
